@@ -1,0 +1,53 @@
+# YOLO11: `scale` and `num_classes` are said once, here or in a child.
+model = dict(
+    type="YOLO11Detector",
+    scale="m",
+    num_classes=80,
+    data_preprocessor=dict(
+        type="YOLOv5DetDataPreprocessor",
+        mean=[0.0, 0.0, 0.0],
+        std=[255.0, 255.0, 255.0],
+        bgr_to_rgb=True,
+    ),
+    backbone=dict(type="YOLO11CSPDarknet"),
+    neck=dict(type="YOLO11PAFPN"),
+    bbox_head=dict(
+        type="YOLO11Head",
+        head_module=dict(type="YOLO11HeadModule"),
+        # mmdet's DFL averages over the four sides, so 1.5 becomes 1.5 / 4.
+        loss_cls=dict(
+            type="mmdet.CrossEntropyLoss",
+            use_sigmoid=True,
+            reduction="none",
+            loss_weight=0.5,
+        ),
+        loss_bbox=dict(
+            type="IoULoss",
+            iou_mode="ciou",
+            bbox_format="xyxy",
+            reduction="sum",
+            loss_weight=7.5,
+            return_iou=False,
+        ),
+        loss_dfl=dict(
+            type="mmdet.DistributionFocalLoss", reduction="mean", loss_weight=1.5 / 4
+        ),
+    ),
+    train_cfg=dict(
+        assigner=dict(
+            type="BatchTaskAlignedAssigner",
+            use_ciou=True,
+            topk=10,
+            alpha=0.5,
+            beta=6.0,
+            eps=1e-9,
+        )
+    ),
+    test_cfg=dict(
+        multi_label=True,
+        nms_pre=30000,
+        score_thr=0.001,
+        nms=dict(type="nms", iou_threshold=0.7),
+        max_per_img=300,
+    ),
+)

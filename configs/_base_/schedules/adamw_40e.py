@@ -1,0 +1,42 @@
+# Short recipe for small datasets: AdamW, 100 iterations of warm-up, linear decay.
+_base_ = "../default_runtime.py"
+# MMYOLO's own warm-up lasts at least 1,000 iterations, more than such a run has.
+max_epochs = 40
+stage2_epochs = 5  # the last epochs, without mosaic
+
+train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs, val_interval=5)
+val_cfg = dict(type="ValLoop")
+test_cfg = dict(type="TestLoop")
+
+optim_wrapper = dict(
+    type="OptimWrapper",
+    clip_grad=dict(max_norm=10.0),
+    optimizer=dict(type="AdamW", lr=0.002, weight_decay=0.0005),
+    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
+)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.01, begin=0, end=100, by_epoch=False),
+    dict(
+        type="LinearLR",
+        start_factor=1.0,
+        end_factor=0.01,
+        begin=0,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+]
+default_hooks = dict(
+    logger=dict(interval=5),
+    checkpoint=dict(interval=1, max_keep_ckpts=2, save_best="coco/bbox_mAP"),
+)
+custom_hooks = [
+    dict(
+        type="EMAHook",
+        ema_type="ExpMomentumEMA",
+        momentum=0.0001,
+        update_buffers=True,
+        strict_load=False,
+        priority=49,
+    ),
+]

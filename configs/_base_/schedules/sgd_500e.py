@@ -1,0 +1,46 @@
+# YOLO's long recipe from scratch, for a total batch of 128 (8 GPUs x 16).
+_base_ = "../default_runtime.py"
+max_epochs = 500
+stage2_epochs = 10  # the last epochs, without mosaic
+
+train_cfg = dict(
+    type="EpochBasedTrainLoop",
+    max_epochs=max_epochs,
+    val_interval=10,
+    dynamic_intervals=[(max_epochs - stage2_epochs, 1)],
+)
+val_cfg = dict(type="ValLoop")
+test_cfg = dict(type="TestLoop")
+
+optim_wrapper = dict(
+    type="OptimWrapper",
+    clip_grad=dict(max_norm=10.0),
+    optimizer=dict(
+        type="SGD",
+        lr=0.01,
+        momentum=0.937,
+        weight_decay=0.0005,
+        nesterov=True,
+        batch_size_per_gpu=16,
+    ),
+    constructor="YOLOv5OptimizerConstructor",
+)
+param_scheduler = None
+default_hooks = dict(
+    param_scheduler=dict(
+        type="YOLOv5ParamSchedulerHook",
+        scheduler_type="linear",
+        lr_factor=0.01,
+        max_epochs=max_epochs,
+    )
+)
+custom_hooks = [
+    dict(
+        type="EMAHook",
+        ema_type="ExpMomentumEMA",
+        momentum=0.0001,
+        update_buffers=True,
+        strict_load=False,
+        priority=49,
+    ),
+]

@@ -1,0 +1,1 @@
+"""Making and converting annotations: needs neither torch nor OpenMMLab."""

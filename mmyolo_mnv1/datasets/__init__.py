@@ -1,0 +1,5 @@
+"""Datasets and their start-up checks."""
+
+from .coco import CheckedCocoDataset
+
+__all__ = ["CheckedCocoDataset"]

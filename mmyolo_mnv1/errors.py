@@ -1,0 +1,17 @@
+"""The one exception for bad input."""
+
+
+class InputError(SystemExit, ValueError):
+    """Bad input, told in one line that names the file, the field and the remedy.
+
+    To a caller it is a :class:`ValueError`. Left uncaught it is a :class:`SystemExit`:
+    any program built on this package, MMYOLO's own ``train.py`` under ``mim train``
+    included, ends with that line on standard error and exit status 1, without a
+    traceback.
+
+    Args:
+        message (str): One line without a trailing newline.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"mmyolo-mnv1: {message}")

@@ -1,0 +1,135 @@
+"""The head of YOLO11.
+
+Reference: ultralytics 8.3 ``nn/modules/head.py`` (Detect).
+"""
+
+from collections.abc import Sequence
+
+import torch.nn as nn
+from mmcv.cnn import DepthwiseSeparableConvModule
+from mmdet.utils import ConfigType, OptMultiConfig
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
+from mmyolo.models.dense_heads import YOLOv8Head, YOLOv8HeadModule
+from mmyolo.registry import MODELS
+from torchvision.ops import batched_nms
+
+from ..layers.csp import ACT_CFG, NORM_CFG
+from ..scales import TORCH_CONV_INIT, get_scale
+
+
+@MODELS.register_module()
+class YOLO11HeadModule(YOLOv8HeadModule):
+    """Decoupled head: ordinary convolutions for boxes, depthwise separable for classes.
+
+    Each level ``(N, C_i, H_i, W_i)`` gives class logits ``(N, num_classes, H_i, W_i)``
+    and box distances ``(N, 4, H_i, W_i)`` in units of the stride, left, top, right,
+    bottom; in training also the distance distributions ``(N, H_i * W_i, 4, reg_max)``
+    (DFL).
+
+    Args:
+        num_classes (int): Number of classes. Defaults to 80.
+        scale (str): One of n, s, m, l, x. Defaults to 'm'.
+        in_channels (Sequence[int]): Nominal channels of the input maps.
+            Defaults to (256, 512, 1024).
+        featmap_strides (Sequence[int]): Strides of the input maps.
+            Defaults to (8, 16, 32).
+        reg_max (int): Bins of each distance. Defaults to 16.
+        norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
+        act_cfg (dict): Activation. Defaults to SiLU.
+        init_cfg (dict or list[dict], optional): Initialisation. Defaults to PyTorch's
+            own for Conv2d.
+
+    Raises:
+        InputError: If the scale is unknown.
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 80,
+        scale: str = "m",
+        in_channels: Sequence[int] = (256, 512, 1024),
+        featmap_strides: Sequence[int] = (8, 16, 32),
+        reg_max: int = 16,
+        norm_cfg: ConfigType = NORM_CFG,
+        act_cfg: ConfigType = ACT_CFG,
+        init_cfg: OptMultiConfig = TORCH_CONV_INIT,
+    ) -> None:
+        super().__init__(
+            num_classes=num_classes,
+            in_channels=[get_scale(scale).channels(c) for c in in_channels],
+            featmap_strides=featmap_strides,
+            reg_max=reg_max,
+            norm_cfg=norm_cfg,
+            act_cfg=act_cfg,
+            init_cfg=init_cfg,
+        )
+
+    def _init_layers(self) -> None:
+        """Build as YOLOv8 does, then replace the class branch by YOLO11's."""
+        super()._init_layers()
+        channels = max(self.in_channels[0], min(self.num_classes, 100))
+        self.cls_preds = nn.ModuleList(
+            nn.Sequential(
+                self._separable(in_channels, channels),
+                self._separable(channels, channels),
+                nn.Conv2d(channels, self.num_classes, 1),
+            )
+            for in_channels in self.in_channels
+        )
+        # The reference keeps DFL's fixed bin values as a frozen convolution and counts
+        # its reg_max weights among the parameters; so do we.
+        proj = self.proj
+        del self.proj
+        self.proj = nn.Parameter(proj, requires_grad=False)
+
+    def _separable(self, in_channels: int, out_channels: int) -> nn.Module:
+        """Depthwise 3x3, then pointwise 1x1."""
+        return DepthwiseSeparableConvModule(
+            in_channels,
+            out_channels,
+            3,
+            padding=1,
+            norm_cfg=self.norm_cfg,
+            act_cfg=self.act_cfg,
+        )
+
+
+@MODELS.register_module()
+class YOLO11Head(YOLOv8Head):
+    """Loss and post-processing of YOLO11: those of YOLOv8, with torchvision's NMS.
+
+    mmcv's NMS fails on CUDA tensors where mmcv was compiled without CUDA;
+    torchvision's serves every device.
+    """
+
+    def _bbox_post_process(
+        self,
+        results: InstanceData,
+        cfg: ConfigDict,
+        rescale: bool = False,
+        with_nms: bool = True,
+        img_meta: dict | None = None,
+    ) -> InstanceData:
+        """Suppress overlapping boxes class by class.
+
+        Args:
+            results (InstanceData): ``bboxes`` (n, 4) as x1, y1, x2, y2 in pixels,
+                ``scores`` (n,) and ``labels`` (n,).
+            cfg (ConfigDict): Uses ``nms.iou_threshold`` and ``max_per_img``.
+            rescale (bool): See the parent. Defaults to False.
+            with_nms (bool): Whether to suppress at all. Defaults to True.
+            img_meta (dict, optional): See the parent. Defaults to None.
+
+        Returns:
+            InstanceData: At most ``max_per_img`` instances, best score first.
+        """
+        results = super()._bbox_post_process(
+            results, cfg, rescale=rescale, with_nms=False, img_meta=img_meta
+        )
+        if not with_nms:
+            return results
+        keep = batched_nms(
+            results.bboxes, results.scores, results.labels, cfg.nms.iou_threshold
+        )
+        return results[keep[: cfg.max_per_img]]

@@ -1,0 +1,108 @@
+"""C3k and C3k2, the cross-stage-partial blocks of YOLO11.
+
+Reference: ultralytics 8.3 ``nn/modules/block.py`` (C3k, C3k2).
+"""
+
+import torch.nn as nn
+from mmdet.models.layers import CSPLayer
+from mmdet.utils import ConfigType
+from mmyolo.models.layers import CSPLayerWithTwoConv
+from mmyolo.models.layers.yolo_bricks import DarknetBottleneck
+from mmyolo.registry import MODELS
+
+NORM_CFG = dict(type="BN", momentum=0.03, eps=0.001)
+ACT_CFG = dict(type="SiLU", inplace=True)
+
+
+@MODELS.register_module()
+class C3k(CSPLayer):
+    """CSP layer with three 1x1 convolutions whose bottlenecks are 3x3 - 3x3.
+
+    It maps ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``.
+
+    Args:
+        in_channels (int): Input channels.
+        out_channels (int): Output channels.
+        num_blocks (int): Number of bottlenecks. Defaults to 2.
+        norm_cfg (dict): Normalisation of every convolution. Defaults to YOLO's BN.
+        act_cfg (dict): Activation of every convolution. Defaults to SiLU.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        num_blocks: int = 2,
+        norm_cfg: ConfigType = NORM_CFG,
+        act_cfg: ConfigType = ACT_CFG,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, num_blocks=0, norm_cfg=norm_cfg, act_cfg=act_cfg
+        )
+        mid_channels = out_channels // 2
+        self.blocks = nn.Sequential(
+            *(
+                _bottleneck(mid_channels, 1.0, norm_cfg, act_cfg)
+                for _ in range(num_blocks)
+            )
+        )
+
+
+@MODELS.register_module()
+class C3k2(CSPLayerWithTwoConv):
+    """CSP layer with two 1x1 convolutions over C3k blocks or plain bottlenecks.
+
+    It maps ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``. The plain
+    bottleneck halves the channels and keeps its shortcut, in the neck too.
+
+    Args:
+        in_channels (int): Input channels.
+        out_channels (int): Output channels.
+        num_blocks (int): Number of blocks. Defaults to 1.
+        c3k (bool): C3k blocks if True, plain bottlenecks if False. Defaults to False.
+        expand_ratio (float): Hidden channels / output channels. Defaults to 0.5.
+        norm_cfg (dict): Normalisation of every convolution. Defaults to YOLO's BN.
+        act_cfg (dict): Activation of every convolution. Defaults to SiLU.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        num_blocks: int = 1,
+        c3k: bool = False,
+        expand_ratio: float = 0.5,
+        norm_cfg: ConfigType = NORM_CFG,
+        act_cfg: ConfigType = ACT_CFG,
+    ) -> None:
+        # The parent sizes its convolutions by num_blocks; only its blocks differ.
+        super().__init__(
+            in_channels,
+            out_channels,
+            expand_ratio=expand_ratio,
+            num_blocks=num_blocks,
+            norm_cfg=norm_cfg,
+            act_cfg=act_cfg,
+        )
+        mid = self.mid_channels
+        self.blocks = nn.ModuleList(
+            C3k(mid, mid, norm_cfg=norm_cfg, act_cfg=act_cfg)
+            if c3k
+            else _bottleneck(mid, 0.5, norm_cfg, act_cfg)
+            for _ in range(num_blocks)
+        )
+
+
+def _bottleneck(
+    channels: int, expansion: float, norm_cfg: ConfigType, act_cfg: ConfigType
+) -> DarknetBottleneck:
+    """Residual 3x3 - 3x3 bottleneck with ``channels`` in and out."""
+    return DarknetBottleneck(
+        channels,
+        channels,
+        expansion=expansion,
+        kernel_size=(3, 3),
+        padding=(1, 1),
+        norm_cfg=norm_cfg,
+        act_cfg=act_cfg,
+    )

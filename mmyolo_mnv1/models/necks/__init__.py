@@ -1,0 +1,5 @@
+"""Necks."""
+
+from .yolo11_pafpn import YOLO11PAFPN
+
+__all__ = ["YOLO11PAFPN"]

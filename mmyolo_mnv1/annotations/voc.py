@@ -143,7 +143,8 @@ def _read_object(path: Path, obj: ElementTree.Element) -> VocBox:
             corners.append(float(text) - 1)
         except (TypeError, ValueError):
             raise InputError(
-                f"{path}:{box.get('line')}: <{tag}> is {text!r}: give a number of pixels"
+                f"{path}:{box.get('line')}: <{tag}> is {text!r}: "
+                "give a number of pixels"
             ) from None
     difficult = (obj.findtext("difficult") or "0").strip() == "1"
     return VocBox(name, tuple(corners), difficult, where)

@@ -1,0 +1,3 @@
+"""What a model costs and what it finds."""
+
+from .. import registration  # noqa: F401

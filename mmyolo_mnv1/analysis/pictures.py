@@ -1,0 +1,112 @@
+"""Results as pictures."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import matplotlib.pyplot as plt
+import numpy as np
+from mmdet.structures import DetDataSample
+from mmdet.visualization import DetLocalVisualizer
+
+
+def save_png(image_bgr: np.ndarray, path: Path) -> None:
+    """Write a (H, W, 3) uint8 BGR image under a temporary name, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    cv2.imwrite(str(temporary), image_bgr)
+    os.replace(temporary, path)
+
+
+def draw_detections(
+    samples: Sequence[DetDataSample],
+    classes: Sequence[str],
+    path: Path,
+    score_thr: float = 0.3,
+    columns: int = 4,
+    cell: int = 400,
+) -> None:
+    """Save a grid of photos with their predicted boxes, classes and scores.
+
+    Args:
+        samples (Sequence[DetDataSample]): Predictions with ``img_path``, boxes in
+            pixels of the original image.
+        classes (Sequence[str]): Class names by label.
+        path (Path): PNG to write.
+        score_thr (float): Boxes below are left out. Defaults to 0.3.
+        columns (int): Photos a row. Defaults to 4.
+        cell (int): Side of a photo's cell in pixels. Defaults to 400.
+    """
+    visualizer = DetLocalVisualizer(name="detections", alpha=0.9, line_width=2)
+    tab10 = plt.get_cmap("tab10").colors
+    palette = [
+        tuple(round(255 * c) for c in tab10[i % len(tab10)])
+        for i in range(len(classes))
+    ]
+    visualizer.dataset_meta = dict(classes=tuple(classes), palette=palette)
+    cells = []
+    for sample in samples:
+        image = cv2.imread(sample.img_path)
+        zoom = cell / max(image.shape[:2])
+        image = cv2.resize(image, None, fx=zoom, fy=zoom)
+        sample = sample.clone().cpu()
+        sample.pred_instances.bboxes *= zoom
+        visualizer.add_datasample(
+            "", image[..., ::-1], sample, draw_gt=False, pred_score_thr=score_thr
+        )
+        canvas = np.full((cell, cell, 3), 255, np.uint8)
+        drawn = visualizer.get_image()[..., ::-1]
+        canvas[: drawn.shape[0], : drawn.shape[1]] = drawn
+        cells.append(canvas)
+    cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
+    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
+    save_png(np.vstack(rows), path)
+
+
+def draw_training_curve(work_dir: Path, path: Path) -> None:
+    """Save loss and mAP against epochs from the scalars MMEngine wrote.
+
+    Every run in ``work_dir`` counts, in order of time, so that a resumed training
+    gives one curve.
+
+    Args:
+        work_dir (Path): Work directory of the training.
+        path (Path): PNG to write.
+    """
+    losses: dict[float, float] = {}
+    precisions: dict[float, tuple[float, float]] = {}
+    for file in sorted(work_dir.glob("*/vis_data/scalars.json")):
+        for line in file.read_text().splitlines():
+            row = json.loads(line)
+            if "loss" in row:
+                losses[row["step"]] = row["loss"]
+                iters_per_epoch = row["step"] / row["epoch"]
+            elif "coco/bbox_mAP" in row:
+                pair = row["coco/bbox_mAP"], row["coco/bbox_mAP_50"]
+                precisions[row["step"]] = pair
+    if not losses:
+        return
+    figure, left = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    iterations = sorted(losses)
+    left.plot(
+        [i / iters_per_epoch for i in iterations],
+        [losses[i] for i in iterations],
+        color="tab:blue",
+    )
+    left.set(xlabel="epoch", title="MobileNetV1-YOLO11: training")
+    left.set_ylabel("training loss (sum over the batch)", color="tab:blue")
+    right = left.twinx()
+    epochs = sorted(precisions)
+    for column, label, style in ((1, "mAP@50", "o-"), (0, "mAP@[.5:.95]", "s--")):
+        values = [precisions[e][column] for e in epochs]
+        right.plot(epochs, values, style, color="tab:orange", label=label)
+    right.set_ylim(0, 1)
+    right.set_ylabel("held-out mAP", color="tab:orange")
+    right.legend(loc="lower right")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    figure.savefig(temporary, dpi=120, format="png")
+    plt.close(figure)
+    os.replace(temporary, path)

@@ -1,0 +1,185 @@
+"""Counts, shapes, freezing and bad arguments of the models."""
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmyolo.registry import MODELS
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmyolo_mnv1.analysis.complexity import count_conv_macs, count_params
+from mmyolo_mnv1.errors import InputError
+from mmyolo_mnv1.models import YOLO11PAFPN, MobileNetV1
+from mmyolo_mnv1.models.layers import C2PSA, C3k, C3k2
+
+SCALES = "nsmlx"
+ALPHAS = (1.0, 0.75, 0.5, 0.25)
+
+
+def build_detector(root, scale="n", num_classes=80, backbone=None):
+    cfg = Config.fromfile(root / "configs/yolo11_m.py").model
+    cfg.update(scale=scale, num_classes=num_classes)
+    cfg.backbone = backbone or cfg.backbone
+    return MODELS.build(cfg)
+
+
+@pytest.mark.parametrize("num_classes", [80, 1])
+@pytest.mark.parametrize("scale", SCALES)
+def test_yolo11_counts(root, figures, scale, num_classes):
+    model = build_detector(root, scale, num_classes)
+    expected = figures["yolo11"][scale][str(num_classes)]["params"]
+    assert count_params(model) == expected
+    if num_classes == 80:
+        macs = count_conv_macs(model, 640, 640) / 1e9
+        assert round(macs, 4) == figures["yolo11_conv_gmacs_nc80"][scale]
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("scale", SCALES)
+def test_mnv1_counts(root, figures, scale, alpha):
+    model = build_detector(root, scale, 80, dict(type="MobileNetV1", alpha=alpha))
+    expected = figures["yolo11_mnv1"][f"alpha_{alpha}_nc80"][scale]
+    assert count_params(model) == expected["params"]
+    macs = count_conv_macs(model, 640, 640) / 1e9
+    assert round(macs, 4) == expected["conv_gmacs"]
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_backbone_counts(figures, alpha):
+    model = MobileNetV1(alpha=alpha)
+    reference = figures["mobilenet_v1"]
+    assert count_params(model) == reference["params_backbone"][str(alpha)]
+    for size, millions in reference["mult_adds_millions"][str(alpha)].items():
+        # The paper's counts include the classifier, 1000 outputs.
+        macs = count_conv_macs(model, int(size), int(size))
+        macs += model.out_channels[-1] * 1000
+        assert macs / 1e6 == pytest.approx(millions, abs=0.01)
+
+
+@pytest.mark.parametrize("alpha", [*ALPHAS, 0.3, 1.25])
+def test_neck_follows_alpha(root, alpha):
+    model = build_detector(root, "n", 3, dict(type="MobileNetV1", alpha=alpha))
+    model.eval()
+    logits, distances = model(torch.rand(2, 3, 96, 128))
+    for stride, level in zip((8, 16, 32), logits, strict=True):
+        assert level.shape == (2, 3, 96 // stride, 128 // stride)
+    assert [d.shape[1] for d in distances] == [4, 4, 4]
+
+
+def test_out_indices_and_channels():
+    model = MobileNetV1(alpha=0.5, out_indices=(0, 1, 2, 5))
+    maps = model(torch.rand(1, 3, 64, 64))
+    assert [m.shape[1] for m in maps] == model.out_channels == [16, 32, 64, 512]
+    assert [64 // m.shape[2] for m in maps] == [2, 2, 4, 32]
+
+
+def test_frozen_stages_and_norm_eval():
+    model = MobileNetV1(alpha=0.25, frozen_stages=2, norm_eval=True)
+    model.train()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    sum(m.mean() for m in model(torch.rand(2, 3, 64, 64))).backward()
+    frozen = ("stem", "stage1", "stage2")
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is None) == name.startswith(frozen), name
+    assert not any(m.training for m in model.modules() if isinstance(m, _BatchNorm))
+    after = model.state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_without_norm_eval_statistics_move():
+    model = MobileNetV1(alpha=0.25, frozen_stages=1)
+    model.train()
+    before = {k: v.clone() for k, v in model.state_dict().items() if "mean" in k}
+    model(torch.rand(2, 3, 64, 64))
+    for name, value in model.state_dict().items():
+        if "mean" in name:
+            same = torch.equal(before[name], value)
+            assert same == name.startswith(("stem", "stage1")), name
+
+
+def test_conv_cfg_reaches_every_convolution():
+    cfg = dict(type="Conv2dAdaptivePadding")
+    model = MobileNetV1(alpha=0.25, conv_cfg=cfg)
+    convolutions = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(convolutions) == 27
+    assert all(type(m).__name__ == cfg["type"] for m in convolutions)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "named"),
+    [
+        (dict(alpha=0), "alpha"),
+        (dict(alpha=-0.5), "alpha"),
+        (dict(alpha=float("nan")), "alpha"),
+        (dict(alpha="half"), "alpha"),
+        (dict(alpha=True), "alpha"),
+        (dict(out_indices=(3, 6)), "out_indices"),
+        (dict(out_indices=()), "out_indices"),
+        (dict(frozen_stages=6), "frozen_stages"),
+    ],
+)
+def test_bad_backbone_arguments(kwargs, named):
+    with pytest.raises(InputError, match=named) as error:
+        MobileNetV1(**kwargs)
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_scale(root):
+    with pytest.raises(InputError, match="scale is 'q'.*n, s, m, l, x"):
+        build_detector(root, "q")
+
+
+def test_blocks_keep_shape():
+    x = torch.rand(1, 128, 8, 6)
+    for block in (C3k(128, 128), C3k2(128, 128, 2, c3k=True), C2PSA(128, 2)):
+        assert block(x).shape == x.shape
+
+
+def test_c3k2_plain_bottleneck_halves_and_adds():
+    block = C3k2(64, 64, 1).blocks[0]
+    assert block.conv1.out_channels == 16 and block.add_identity
+
+
+def test_neck_c3k_flags():
+    def flags(scale):
+        neck = YOLO11PAFPN([64, 128, 256], scale)
+        layers = [*neck.top_down_layers, *neck.bottom_up_layers]
+        return [isinstance(layer.blocks[0], C3k) for layer in layers]
+
+    assert flags("n") == flags("s") == [False, False, False, True]
+    assert flags("m") == flags("l") == flags("x") == [True] * 4
+
+
+def test_nms_is_torchvisions(root, monkeypatch):
+    """Post-processing gives the right boxes although mmcv has no NMS at all."""
+    import mmdet.models.dense_heads.base_dense_head as base
+    from mmengine.config import ConfigDict
+    from mmengine.structures import InstanceData
+
+    monkeypatch.setattr(base, "batched_nms", None)
+    head = build_detector(root).bbox_head
+    results = InstanceData(
+        bboxes=torch.tensor(
+            [[0.0, 0, 10, 10], [1, 1, 10, 10], [1, 1, 10, 10], [50, 50, 60, 60]]
+        ),
+        scores=torch.tensor([0.8, 0.9, 0.7, 0.3]),
+        labels=torch.tensor([0, 0, 1, 0]),
+    )
+    cfg = ConfigDict(nms=dict(type="nms", iou_threshold=0.5), max_per_img=2)
+    kept = head._bbox_post_process(results, cfg)
+    assert kept.scores.tolist() == pytest.approx([0.9, 0.7])
+    assert kept.labels.tolist() == [0, 1]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_predict_on_cuda(root):
+    model = build_detector(root).cuda().eval()
+    image = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)
+    from mmdet.structures import DetDataSample
+
+    sample = DetDataSample(
+        metainfo=dict(ori_shape=(64, 64), img_shape=(64, 64), scale_factor=(1, 1))
+    )
+    with torch.no_grad():
+        out = model.test_step(dict(inputs=[image], data_samples=[sample]))
+    assert out[0].pred_instances.bboxes.is_cuda

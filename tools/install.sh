@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Make .venv with the pinned stack of requirements/*.txt; called by `make install`.
+# mmcv is compiled once; its wheel stays in a user cache keyed by Python, torch and mmcv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=${1:-python3}
+venv=.venv
+fail() { echo "install: $*" >&2; exit 1; }
+
+"$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
+    || fail "$python is not Python 3.10-3.12: make install PYTHON=/path/to/python3.11"
+"$python" -c 'import venv, ensurepip' 2>/dev/null \
+    || fail "$python has no venv: apt-get install python3-venv"
+for tool in gcc g++; do
+    command -v "$tool" >/dev/null || fail "$tool not found: apt-get install g++"
+done
+
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+export PATH="$PWD/$venv/bin:$PATH"
+pip() { "$PWD/$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+pin() { sed -n "s/^$1==//p" requirements/*.txt; }
+
+echo "== torch and build tools (about 5 GB on first download)"
+pip install -q -r requirements/build.txt
+
+key=$("$venv/bin/python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+key=$key-torch$(pin torch)-mmcv$(pin onedl-mmcv)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/mmyolo-mnv1/wheels/$key
+wheel=$(ls "$cache"/onedl_mmcv-*.whl 2>/dev/null || true)
+if [ -z "$wheel" ]; then
+    echo "== compiling mmcv $(pin onedl-mmcv): about 10 minutes on 2 cores, once"
+    mkdir -p "$cache"
+    build=$(mktemp -d "$cache/build.XXXXXX")
+    trap 'rm -rf "$build"; [ -z "${job:-}" ] || kill "$job" 2>/dev/null || true' EXIT
+    log=$cache/build.log
+    CFLAGS=-g0 MMCV_WITH_OPS=1 "$venv/bin/python" -m pip wheel -v --no-deps \
+        --no-build-isolation --no-cache-dir "onedl-mmcv==$(pin onedl-mmcv)" \
+        -w "$build" >"$log" 2>&1 &
+    job=$!
+    while kill -0 "$job" 2>/dev/null; do
+        sleep 5
+        step=$(grep -o '^ *\[[0-9]*/[0-9]*\]' "$log" | tail -n 1 | tr -d ' ' || true)
+        printf '\r   %4d s  %s  ' "$SECONDS" "${step:-preparing}"
+    done
+    echo
+    wait "$job" || { tail -n 20 "$log"; fail "compiling mmcv failed; log: $log"; }
+    job=
+    mv "$build"/onedl_mmcv-*.whl "$cache/"
+    wheel=$(ls "$cache"/onedl_mmcv-*.whl)
+fi
+
+echo "== OpenMMLab and this package"
+pip install -q "$wheel"
+# mmyolo comes by way of the guard, so that pip never puts the unlifted one back.
+"$venv/bin/python" -m mmyolo_mnv1.mmyolo_guard
+grep -v '^mmyolo' requirements/mminstall.txt >"$venv/mminstall.txt"
+pip install -q --no-build-isolation -r "$venv/mminstall.txt" \
+    -r requirements/build.txt -r requirements/runtime.txt -r requirements/tests.txt
+if ! "$venv/bin/python" -c 'import cv2' 2>/dev/null; then
+    echo "== no libGL here: OpenCV without its windows"
+    version=$("$venv/bin/python" -c \
+        'from importlib.metadata import version; print(version("opencv-python"))')
+    # Both share the folder cv2; the headless files win, pip still sees opencv-python.
+    pip install -q --no-deps --force-reinstall "opencv-python-headless==$version"
+fi
+pip install -q --no-build-isolation --no-deps -e .
+pip check
+"$venv/bin/python" -m mmyolo_mnv1.doctor

@@ -7,8 +7,8 @@ model = dict(
 )
 
 img_scale = (192, 192)
-max_epochs = 36
-stage2_epochs = 8
+max_epochs = 28
+stage2_epochs = 6
 # No flip: a mirrored digit is another sign.
 augment = [t for t in _base_.augment if t["type"] != "mmdet.RandomFlip"]
 # Digits of 23 px and more stay legible: zoom less than the 0.5 to 1.5 of photos.

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from .mmyolo_guard import guard_state
 
-INSTALL = "make install"
+INSTALL = "make -B install"  # -B: even where make takes it for up to date
+GUARD = f"{sys.executable} -m mmyolo_mnv1.mmyolo_guard"
+PIP = f"{sys.executable} -m pip"
 TIME_LIMIT = 180  # seconds for a check
 
 
@@ -62,16 +64,16 @@ print(mmcv.__version__ + ", compiled ops load")
 def check_python() -> Row:
     """Python's version against what the stack supports."""
     fits = (3, 10) <= sys.version_info[:2] <= (3, 12)
-    remedy = "" if fits else f"use 3.10-3.12: {INSTALL} PYTHON=/path/to/python3.11"
+    remedy = "" if fits else "rm -rf .venv && make install PYTHON=/path/to/python3.11"
     return Row("Python", platform.python_version(), remedy)
 
 
 def check_guard() -> Row:
     """State of mmyolo's guard against today's mmcv."""
     state = guard_state()
-    remedy = "" if state == "lifted" else "python -m mmyolo_mnv1.mmyolo_guard"
+    remedy = "" if state == "lifted" else GUARD
     if state == "unknown":
-        remedy = f"pip uninstall -y mmyolo && {remedy}"
+        remedy = f"{PIP} uninstall -y mmyolo && {GUARD}"
     return Row("mmyolo guard", state, remedy)
 
 
@@ -81,7 +83,7 @@ def check_code(name: str, code: str, remedy: str = INSTALL) -> Row:
     Args:
         name (str): Name of the row.
         code (str): Code that prints what it found.
-        remedy (str): Command that mends a failure. Defaults to ``make install``.
+        remedy (str): Command that mends a failure. Defaults to ``make -B install``.
     """
     try:
         done = subprocess.run(
@@ -96,7 +98,7 @@ def check_code(name: str, code: str, remedy: str = INSTALL) -> Row:
         return Row(name, done.stdout.strip().splitlines()[-1])
     error = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
     if "libGL" in error:
-        remedy = "apt-get install libgl1 (or pip install opencv-python-headless)"
+        remedy = f"apt-get install libgl1 (or {INSTALL}: OpenCV without libGL)"
     return Row(name, "fails", f"{error[:90]} -> {remedy}")
 
 
@@ -113,7 +115,7 @@ def check_openmim() -> Row:
     except importlib.metadata.PackageNotFoundError:
         return Row("openmim", "absent", INSTALL)
     code = f"import pkg_resources, mim; print({version!r})"
-    return check_code("openmim", code, "pip install 'setuptools>=80,<82'")
+    return check_code("openmim", code, f"{PIP} install 'setuptools>=80,<82'")
 
 
 CHECKS: list[Callable[[], Row]] = [
@@ -135,13 +137,32 @@ CHECKS: list[Callable[[], Row]] = [
 ]
 
 
+# A failure of the row on the left may come from those on the right.
+NEEDS = {
+    "torchvision": ["torch"],
+    "CUDA": ["torch"],
+    "mmengine": ["torch", "OpenCV"],
+    "mmcv": ["torch", "OpenCV", "mmengine"],
+    "mmdet": ["mmengine", "mmcv"],
+    "mmyolo": ["mmengine", "mmcv", "mmdet"],
+    "mmpretrain": ["mmengine", "mmcv"],
+    "NMS": ["torch", "torchvision"],
+    "model forward": ["mmengine", "mmcv", "mmdet", "mmyolo", "mmyolo_mnv1"],
+}
+
+
 def main() -> int:
     """Print the table; 0 if training can work, else 1."""
-    fit = True
+    failed = []
     for check in CHECKS:
         row = check()
-        fit = fit and not row.remedy
+        if row.remedy:
+            first = [name for name in NEEDS.get(row.name, []) if name in failed]
+            if first:
+                row = row._replace(remedy=f"mend {first[0]} first")
+            failed.append(row.name)
         print(f"{row.name:<14} {row.found:<34} {row.remedy or 'ok'}", flush=True)
+    fit = not failed
     print("fit to train" if fit else "not fit to train: see the last column")
     return 0 if fit else 1
 

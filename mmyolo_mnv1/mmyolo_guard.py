@@ -69,6 +69,7 @@ def repack(wheel: Path, out: Path) -> Path:
         _run("wheel", "unpack", str(wheel), "--dest", folder)
         root = Path(folder) / f"mmyolo-{VERSION}"
         _replace(root / "mmyolo" / "__init__.py", OLD_BOUND, NEW_BOUND)
+        out.mkdir(parents=True, exist_ok=True)
         _run(
             *("wheel", "pack", str(root), "--local-version", LOCAL_LABEL),
             *("--dest-dir", str(out)),

@@ -22,7 +22,8 @@ def test_broken_mmyolo_is_told(python, tmp_path):
     done = python("-m", "mmyolo_mnv1.doctor", env=env)
     assert done.returncode == 1
     row = next(x for x in done.stdout.splitlines() if x.startswith("mmyolo "))
-    assert "AssertionError: MMCV==2.3.6" in row and "make install" in row
+    assert "AssertionError: MMCV==2.3.6" in row and "make -B install" in row
+    assert "mend mmyolo first" in done.stdout  # the forward pass
     assert done.stdout.splitlines()[-1].startswith("not fit to train")
 
 
@@ -44,8 +45,8 @@ def test_a_hang_is_a_row(monkeypatch):
 @pytest.mark.parametrize(
     ("state", "remedy"),
     [
-        ("in place", "python -m mmyolo_mnv1.mmyolo_guard"),
-        ("unknown", "pip uninstall -y mmyolo && python -m mmyolo_mnv1.mmyolo_guard"),
+        ("in place", doctor.GUARD),
+        ("unknown", f"{doctor.PIP} uninstall -y mmyolo && {doctor.GUARD}"),
     ],
 )
 def test_guard_row(monkeypatch, state, remedy):

@@ -3,6 +3,8 @@
 import shutil
 import zipfile
 
+from mmyolo_mnv1 import mmyolo_guard
+
 
 def test_wheel_has_every_module_and_the_requirements(root, python, tmp_path):
     source = tmp_path / "source"
@@ -30,3 +32,8 @@ def test_wheel_has_every_module_and_the_requirements(root, python, tmp_path):
         if not line.startswith("#"):
             assert f'Requires-Dist: {line}; extra == "mim"' in metadata
     assert "Requires-Dist: albumentations==" in metadata
+
+
+def test_guard_is_for_the_pinned_mmyolo(root):
+    pins = (root / "requirements" / "mminstall.txt").read_text().splitlines()
+    assert f"mmyolo=={mmyolo_guard.VERSION}" in pins

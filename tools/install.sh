@@ -16,7 +16,8 @@ for tool in gcc g++; do
     command -v "$tool" >/dev/null || fail "$tool not found: apt-get install g++"
 done
 
-[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+# An interrupted venv may have a Python without pip.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 export PATH="$PWD/$venv/bin:$PATH"
 pip() { "$PWD/$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 pin() { sed -n "s/^$1==//p" requirements/*.txt; }
@@ -32,12 +33,16 @@ if [ -z "$wheel" ]; then
     echo "== compiling mmcv $(pin onedl-mmcv): about 10 minutes on 2 cores, once"
     mkdir -p "$cache"
     build=$(mktemp -d "$cache/build.XXXXXX")
-    trap 'rm -rf "$build"; [ -z "${job:-}" ] || kill "$job" 2>/dev/null || true' EXIT
+    trap '[ -z "${job:-}" ] || kill -- "-$job" 2>/dev/null || true; rm -rf "$build"' EXIT
     log=$cache/build.log
-    CFLAGS=-g0 MMCV_WITH_OPS=1 "$venv/bin/python" -m pip wheel -v --no-deps \
-        --no-build-isolation --no-cache-dir "onedl-mmcv==$(pin onedl-mmcv)" \
-        -w "$build" >"$log" 2>&1 &
+    # CPU operators, with or without a GPU here: CUDA's would need nvcc, and NMS is
+    # torchvision's. set -m: a process group, so that the trap ends the compilers too.
+    set -m
+    env -u FORCE_CUDA CUDA_VISIBLE_DEVICES= CFLAGS=-g0 MMCV_WITH_OPS=1 \
+        "$venv/bin/python" -m pip wheel -v --no-deps --no-build-isolation --no-cache-dir \
+        "onedl-mmcv==$(pin onedl-mmcv)" -w "$build" >"$log" 2>&1 &
     job=$!
+    set +m
     while kill -0 "$job" 2>/dev/null; do
         sleep 5
         step=$(grep -o '^ *\[[0-9]*/[0-9]*\]' "$log" | tail -n 1 | tr -d ' ' || true)

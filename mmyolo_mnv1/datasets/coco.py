@@ -1,6 +1,5 @@
 """COCO-format dataset that refuses bad input before the first iteration."""
 
-import json
 from pathlib import Path
 
 from mmdet.datasets.api_wrappers import COCO
@@ -35,7 +34,7 @@ class CheckedCOCO(COCO):
             )
         try:
             super().__init__(annotation_file)
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as e:
+        except (AssertionError, KeyError, TypeError, ValueError) as e:
             raise InputError(
                 f"annotation file {annotation_file} is not COCO JSON "
                 f"({type(e).__name__}: {e}): convert it with tools/dataset_converters"

@@ -69,7 +69,7 @@ def damage(voc, old, new):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("</annotation>", "", ["b.xml:14", "not well-formed"]),
+        ("</annotation>", "", ["b.xml:15", "not well-formed"]),
         ("<name>cat</name>", "", ["b.xml:3", "no <name>"]),
         ("<xmin>60</xmin>", "", ["b.xml:10", "<xmin> is None"]),
         ("<ymax>20</ymax>", "<ymax>x</ymax>", ["b.xml:10", "<ymax> is 'x'"]),

@@ -70,7 +70,6 @@ def repack(wheel: Path, out: Path) -> Path:
         root = Path(folder) / f"mmyolo-{VERSION}"
         _replace(root / "mmyolo" / "__init__.py", OLD_BOUND, NEW_BOUND)
         out.mkdir(parents=True, exist_ok=True)
-        out.mkdir(parents=True, exist_ok=True)
         _run(
             *("wheel", "pack", str(root), "--local-version", LOCAL_LABEL),
             *("--dest-dir", str(out)),

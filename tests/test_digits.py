@@ -95,6 +95,13 @@ def test_interrupted_call_leaves_nothing_finished(tmp_path):
     assert make_digits(out, 4, 2, 96)
 
 
+def test_unwritable_image_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(cv2, "imwrite", lambda *args: False)
+    with pytest.raises(InputError, match="cannot be written"):
+        make_digits(tmp_path / "digits", 2, 1, 96)
+    assert not (tmp_path / "digits").exists()
+
+
 def test_command_line(root, python, tmp_path):
     tool = root / "tools/dataset_converters/make_digits.py"
     args = ("--out", tmp_path / "d", "--train", 2, "--val", 1, "--size", 96)

@@ -73,6 +73,8 @@ def damage(voc, old, new):
         ("<name>cat</name>", "", ["b.xml:3", "no <name>"]),
         ("<xmin>60</xmin>", "", ["b.xml:10", "<xmin> is None"]),
         ("<ymax>20</ymax>", "<ymax>x</ymax>", ["b.xml:10", "<ymax> is 'x'"]),
+        ("<ymax>20</ymax>", "<ymax>nan</ymax>", ["b.xml:10", "<ymax> is 'nan'"]),
+        ("<xmin>60</xmin>", "<xmin>-inf</xmin>", ["b.xml:10", "'-inf'"]),
         ("bndbox>", "box>", ["b.xml:3", "no <bndbox>"]),
     ],
 )
@@ -88,6 +90,51 @@ def test_refuses_damaged_xml(voc, tmp_path, old, new, words):
 def test_refuses_unknown_class(voc, tmp_path):
     with pytest.raises(InputError, match=r"a.xml:8: class 'dog' is not one of"):
         voc_to_coco(voc, tmp_path / "out", ["train"], ["cat"])
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "nonsense"])
+def test_refuses_unreadable_encoding(voc, tmp_path, encoding):
+    damage(
+        voc, "<annotation>", f'<?xml version="1.0" encoding="{encoding}"?><annotation>'
+    )
+    with pytest.raises(InputError, match=r"b.xml:1: .*encoding.*save it as UTF-8"):
+        voc_to_coco(voc, tmp_path / "out", ["train"])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"a\nb\na\n", "train.txt:3: a stands on line 1"), (b"\xff\xfea", "not UTF-8")],
+)
+def test_refuses_damaged_split(voc, tmp_path, content, words):
+    (voc / "ImageSets/Main/train.txt").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        voc_to_coco(voc, tmp_path / "out", ["train"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_split_with_byte_order_mark(voc, tmp_path):
+    (voc / "ImageSets/Main/train.txt").write_bytes(b"\xef\xbb\xbfa\nb\n")
+    result = voc_to_coco(voc, tmp_path / "out", ["train"])["train"]
+    assert len(result.coco["images"]) == 2
+
+
+def test_refuses_another_photo_of_the_same_name(voc, tmp_path):
+    out = tmp_path / "out"
+    voc_to_coco(voc, out, ["train"])
+    voc_to_coco(voc, out, ["train"])  # the same photos are no obstacle
+    before = (out / "annotations/train.json").read_bytes()
+    (out / "images/b.jpg").unlink()
+    (out / "images/b.jpg").write_bytes(b"another photo")
+    damage(voc, "<ymax>20</ymax>", "<ymax>21</ymax>")
+    with pytest.raises(InputError, match="b.jpg exists and is not"):
+        voc_to_coco(voc, out, ["train"])
+    assert (out / "annotations/train.json").read_bytes() == before
+
+
+def test_refuses_a_class_named_twice(voc, tmp_path):
+    with pytest.raises(InputError, match="a name stands twice"):
+        voc_to_coco(voc, tmp_path / "out", ["train"], ["cat", "dog", "cat"])
 
 
 def test_refuses_missing_parts(voc, tmp_path):

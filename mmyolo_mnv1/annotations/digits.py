@@ -57,7 +57,8 @@ def make_digits(
         bool: False if the same dataset was there already.
 
     Raises:
-        InputError: If a number is out of range, or ``out`` holds something else.
+        InputError: If a number is out of range, ``out`` holds something else, or an
+            image cannot be written.
     """
     if num_train < 1 or num_val < 1 or size < 64:
         raise InputError(
@@ -92,7 +93,8 @@ def make_digits(
             boxes = _place_digits(image, split_scans, split_labels, rng)
             name = f"{index:06d}.jpg"
             path = temporary / split / name
-            cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 92])
+            if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 92]):
+                raise InputError(f"{path} cannot be written: is the disk full?")
             image_id = index + 1
             coco["images"].append(
                 dict(id=image_id, file_name=name, width=size, height=size)

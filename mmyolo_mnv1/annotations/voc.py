@@ -1,5 +1,7 @@
 """Pascal VOC to COCO."""
 
+import filecmp
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -43,7 +45,7 @@ def voc_to_coco(
     photos (hard links where the file system can, copies elsewhere). VOC counts pixels
     from 1: all corners are shifted by -1, as MMDetection's converter does. Boxes are
     clipped to the image; those without area are dropped. Nothing is written unless
-    everything could be read.
+    everything could be read, and no other photo in ``images/`` has a name needed.
 
     Args:
         src (Path): The VOC folder.
@@ -64,6 +66,8 @@ def voc_to_coco(
         for split in names.values()
         for name in split
     }
+    if classes and len(set(classes)) < len(classes):
+        raise InputError(f"--classes {list(classes)}: a name stands twice: remove one")
     found = {box.name for boxes in parsed.values() for box in boxes}
     classes = list(classes) if classes else sorted(found)
     for box in (box for boxes in parsed.values() for box in boxes):
@@ -77,6 +81,12 @@ def voc_to_coco(
         split: _to_coco(split_names, parsed, images, classes)
         for split, split_names in names.items()
     }
+    for image in images.values():
+        there = dst / "images" / image.name
+        if there.exists() and not filecmp.cmp(image, there, shallow=False):
+            raise InputError(
+                f"{there} exists and is not {image}: remove it or choose another DST"
+            )
     for image in images.values():
         _link(image, dst / "images" / image.name)
     for split, result in results.items():
@@ -94,10 +104,24 @@ def _read_split(src: Path, split: str) -> list[str]:
             if have
             else f"{path} not found: SRC must be a Pascal VOC folder"
         )
-    names = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as e:
+        raise InputError(f"{path}: not UTF-8 text ({e}): save it as UTF-8") from None
+    names: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        name = line.split()[0]
+        if name in names:
+            raise InputError(
+                f"{path}:{number}: {name} stands on line {names[name]} already: "
+                "remove one"
+            )
+        names[name] = number
     if not names:
         raise InputError(f"{path} lists no image: fill it or leave the split out")
-    return names
+    return list(names)
 
 
 def _read_xml(path: Path) -> list[VocBox]:
@@ -111,6 +135,8 @@ def _read_xml(path: Path) -> list[VocBox]:
         raise InputError(
             f"{path}:{e.lineno}: not well-formed XML ({e}): mend or remove it"
         ) from None
+    except (LookupError, ValueError) as e:
+        raise InputError(f"{path}:1: {e}: save it as UTF-8") from None
     return [_read_object(path, obj) for obj in root.iter("object")]
 
 
@@ -141,6 +167,8 @@ def _read_object(path: Path, obj: ElementTree.Element) -> VocBox:
         text = box.findtext(tag)
         try:
             corners.append(float(text) - 1)
+            if not math.isfinite(corners[-1]):
+                raise ValueError
         except (TypeError, ValueError):
             raise InputError(
                 f"{path}:{box.get('line')}: <{tag}> is {text!r}: "

@@ -183,3 +183,13 @@ def test_predict_on_cuda(root):
     with torch.no_grad():
         out = model.test_step(dict(inputs=[image], data_samples=[sample]))
     assert out[0].pred_instances.bboxes.is_cuda
+
+
+def test_readme_counts_are_the_models(root):
+    readme = (root / "README.md").read_text()
+    mnv1 = dict(type="MobileNetV1")
+    for name, backbone in (("YOLO11m", None), ("MobileNetV1-YOLO11m", mnv1)):
+        model = build_detector(root, "m", 1, backbone)
+        macs = count_conv_macs(model, 640, 640) / 1e9
+        params = count_params(model) / 1e6
+        assert f"| {name} | {params:.2f} M | {macs:.2f} G | {2 * macs:.1f} G |" in readme

@@ -118,7 +118,7 @@ def _replace(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     if text.count(old) != 1:
         raise InputError(
-            f"{path.name}: {old.strip()!r} stands there {text.count(old)} times, not "
+            f"{path.name}: {old!r} stands there {text.count(old)} times, not "
             f"once: this is not mmyolo {VERSION} as published"
         )
     path.write_text(text.replace(old, new), encoding="utf-8")

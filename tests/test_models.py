@@ -192,4 +192,5 @@ def test_readme_counts_are_the_models(root):
         model = build_detector(root, "m", 1, backbone)
         macs = count_conv_macs(model, 640, 640) / 1e9
         params = count_params(model) / 1e6
-        assert f"| {name} | {params:.2f} M | {macs:.2f} G | {2 * macs:.1f} G |" in readme
+        row = f"| {name} | {params:.2f} M | {macs:.2f} G | {2 * macs:.1f} G |"
+        assert row in readme

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -12,11 +13,12 @@ from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 
 
-def save_png(image_bgr: np.ndarray, path: Path) -> None:
-    """Write a (H, W, 3) uint8 BGR image under a temporary name, then rename it."""
+@contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
+    """A temporary path to write to, renamed to ``path`` when all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
-    cv2.imwrite(str(temporary), image_bgr)
+    yield temporary
     os.replace(temporary, path)
 
 
@@ -62,7 +64,8 @@ def draw_detections(
         cells.append(canvas)
     cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
-    save_png(np.vstack(rows), path)
+    with _renamed(path) as temporary:
+        cv2.imwrite(str(temporary), np.vstack(rows))
 
 
 def draw_training_curve(work_dir: Path, path: Path) -> None:
@@ -105,8 +108,6 @@ def draw_training_curve(work_dir: Path, path: Path) -> None:
     right.set_ylim(0, 1)
     right.set_ylabel("held-out mAP", color="tab:orange")
     right.legend(loc="lower right")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, dpi=120, format="png")
+    with _renamed(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
     plt.close(figure)
-    os.replace(temporary, path)

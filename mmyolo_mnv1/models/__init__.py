@@ -1,9 +1,10 @@
-"""The networks: backbones, layers, necks, dense heads and the detector."""
+"""The networks: backbones, layers, necks, dense heads, assigners and the detector."""
 
 from .backbones import MobileNetV1, YOLO11CSPDarknet
 from .dense_heads import YOLO11Head, YOLO11HeadModule
 from .detectors import YOLO11Detector
 from .necks import YOLO11PAFPN
+from .task_modules import YOLO11TaskAlignedAssigner
 
 __all__ = [
     "MobileNetV1",
@@ -12,4 +13,5 @@ __all__ = [
     "YOLO11Head",
     "YOLO11HeadModule",
     "YOLO11PAFPN",
+    "YOLO11TaskAlignedAssigner",
 ]

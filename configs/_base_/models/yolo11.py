@@ -35,7 +35,7 @@ model = dict(
     ),
     train_cfg=dict(
         assigner=dict(
-            type="BatchTaskAlignedAssigner",
+            type="YOLO11TaskAlignedAssigner",
             use_ciou=True,
             topk=10,
             alpha=0.5,

@@ -28,6 +28,9 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         scale (str): One of n, s, m, l, x. Defaults to 'm'.
         out_channels (Sequence[int]): Nominal channels of the output maps.
             Defaults to (256, 512, 1024).
+        sppf_act (bool): Whether SPPF's first convolution has an activation: True as
+            ultralytics 8.3 builds it (and as the official weights were trained),
+            False as 8.4.0 does. Defaults to True.
         norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
         act_cfg (dict): Activation. Defaults to SiLU.
         freeze_all (bool): Whether to freeze the neck. Defaults to False.
@@ -43,12 +46,14 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         in_channels: Sequence[int],
         scale: str = "m",
         out_channels: Sequence[int] = (256, 512, 1024),
+        sppf_act: bool = True,
         norm_cfg: ConfigType = NORM_CFG,
         act_cfg: ConfigType = ACT_CFG,
         freeze_all: bool = False,
         init_cfg: OptMultiConfig = TORCH_CONV_INIT,
     ) -> None:
         self.scale = get_scale(scale)
+        self.sppf_act = sppf_act
         super().__init__(
             in_channels=list(in_channels),
             out_channels=[self.scale.channels(c) for c in out_channels],
@@ -68,10 +73,9 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         cfg = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
         channels = self.out_channels[idx]
         blocks = self.scale.blocks(self.num_csp_blocks)
-        return nn.Sequential(
-            SPPFBottleneck(self.in_channels[idx], channels, 5, **cfg),
-            C2PSA(channels, blocks, **cfg),
-        )
+        sppf = SPPFBottleneck(self.in_channels[idx], channels, 5, **cfg)
+        sppf.conv1.with_activation = self.sppf_act
+        return nn.Sequential(sppf, C2PSA(channels, blocks, **cfg))
 
     def build_top_down_layer(self, idx: int) -> nn.Module:
         """Build the C3k2 that merges level ``idx`` into level ``idx - 1``."""

@@ -1,0 +1,5 @@
+"""Assigning ground truth to priors."""
+
+from .task_aligned_assigner import YOLO11TaskAlignedAssigner
+
+__all__ = ["YOLO11TaskAlignedAssigner"]

@@ -1,0 +1,33 @@
+"""Convert a YOLO11 detection checkpoint of Ultralytics to ours.
+
+Ultralytics need not be installed, and nothing of the file is run.
+"""
+
+import argparse
+from pathlib import Path
+
+from mmyolo_mnv1.converters.checkpoint import save_checkpoint
+from mmyolo_mnv1.converters.ultralytics import read_ultralytics, ultralytics_to_mmyolo
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("src", type=Path, help="yolo11?.pt of ultralytics 8.3 or 8.4")
+    parser.add_argument("dst", type=Path, help=".pth to write")
+    args = parser.parse_args()
+    state_dict, meta = ultralytics_to_mmyolo(read_ultralytics(args.src))
+    save_checkpoint(state_dict, meta, args.dst)
+    model = [f"scale={meta['scale']!r}", f"num_classes={meta['num_classes']}"]
+    if not meta["sppf_act"]:
+        model.append("neck=dict(sppf_act=False)")
+    print(
+        f"{args.dst}: YOLO11{meta['scale']}, {meta['num_classes']} classes, "
+        f"{len(state_dict)} tensors, written by ultralytics "
+        f"{meta['ultralytics_version'] or 'of unknown version'}"
+        f"{', Conv+BN fused' if meta['fused'] else ''}\n"
+        f"In the config: model = dict({', '.join(model)})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.runner import Runner
 
 from .analysis.complexity import count_conv_macs, count_params
 from .analysis.pictures import draw_detections, draw_training_curve
 from .annotations.digits import make_digits
+from .config import input_shape, load_config
+from .engine import YOLO11Runner
 
 
 def run_demo(config: Path, work_dir: Path) -> dict[str, float]:
@@ -27,15 +27,14 @@ def run_demo(config: Path, work_dir: Path) -> dict[str, float]:
         dict[str, float]: ``mAP``, ``mAP_50`` (0 to 1), ``params``, ``conv_macs`` and
         ``ms_per_image``.
     """
-    cfg = Config.fromfile(config)
+    cfg = load_config(config)
     cfg.work_dir = str(work_dir)
     cfg.resume = True  # from the last checkpoint, if there is one
-    if make_digits(Path(cfg.data_root), size=cfg.img_scale[0], **cfg.digits):
+    if make_digits(Path(cfg.data_root), size=cfg.input_size, **cfg.digits):
         print(f"wrote {cfg.data_root}")
-    runner = Runner.from_cfg(cfg)
+    runner = YOLO11Runner.from_cfg(cfg)
     runner.train()
     metrics = runner.test()
-    width, height = cfg.img_scale
     model, dataset = runner.model, runner.test_dataloader.dataset
     samples, ms_per_image = _predict(model, dataset, count=64)
     classes = dataset.metainfo["classes"]
@@ -45,7 +44,7 @@ def run_demo(config: Path, work_dir: Path) -> dict[str, float]:
         mAP=metrics["coco/bbox_mAP"],
         mAP_50=metrics["coco/bbox_mAP_50"],
         params=count_params(model),
-        conv_macs=count_conv_macs(model, height, width),
+        conv_macs=count_conv_macs(model, *input_shape(cfg)),
         ms_per_image=ms_per_image,
     )
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from mmyolo.registry import DATASETS
 
+from mmyolo_mnv1.datasets.checks import find_bad_boxes
 from mmyolo_mnv1.errors import InputError
 
 CLASSES = tuple("0123456789")
@@ -68,23 +69,94 @@ def test_class_not_in_annotations(copy):
     refused(copy, "['ten']", "train.json", classes=(*CLASSES, "ten"))
 
 
+def test_category_not_in_classes(copy):
+    refused(copy, "['9']", "not among classes", "train.json", classes=CLASSES[:9])
+
+
 def test_class_names_differ_in_case(copy):
     def upper(document):
         document["categories"][3]["name"] = "Three"
 
     edit(copy, upper)
-    refused(copy, "['three']", "Three", classes=("0", "three"))
+    classes = ("0", "1", "2", "three", *CLASSES[4:])
+    refused(copy, "['three']", "Three", "case included", classes=classes)
 
 
-def test_subset_of_classes_is_allowed(copy):
-    dataset = load(copy, classes=("3", "7"))
+def test_classes_in_another_order(copy):
+    remedy = f"set classes = {CLASSES}"
+    refused(copy, "another order", remedy, classes=CLASSES[::-1])
+
+
+def test_ignored_classes_are_left_out(copy):
+    others = [name for name in CLASSES if name not in ("3", "7")]
+    dataset = load(copy, classes=("3", "7"), ignore_classes=others)
     labels = {i["bbox_label"] for d in dataset for i in d["instances"]}
     assert labels == {0, 1}
+    boxes = sum(len(d["instances"]) for d in dataset)
+    document = json.loads((copy / "annotations" / "train.json").read_text())
+    assert boxes == sum(a["category_id"] in (4, 8) for a in document["annotations"])
 
 
 def test_empty_dataset(copy):
     edit(copy, lambda d: d.update(images=[], annotations=[]))
-    refused(copy, "no image left", "train.json")
+    refused(copy, "lists no image", "train.json")
+
+
+def test_dataset_without_boxes(copy):
+    edit(copy, lambda d: d.update(annotations=[]))
+    refused(copy, "has no box", "train.json")
+
+
+def test_normalised_boxes(copy):
+    def normalise(document):
+        for ann in document["annotations"]:
+            ann["bbox"] = [v / 96 for v in ann["bbox"]]
+
+    edit(copy, normalise)
+    refused(copy, "has no box", "in pixels")
+
+
+def test_filter_that_leaves_nothing(copy):
+    refused(copy, "no image left", "filter_cfg", filter_cfg=dict(min_size=1000))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "words"),
+    [
+        ("images", "id", "3 ids of images stand twice (1, 2, 3)"),
+        ("annotations", "id", "3 ids of annotations stand twice"),
+        ("categories", "id", "3 ids of categories stand twice"),
+    ],
+)
+def test_ids_that_stand_twice(copy, part, key, words):
+    edit(copy, lambda d: d[part].extend([dict(item) for item in d[part][:3]]))
+    refused(copy, words, "train.json")
+
+
+@pytest.mark.parametrize("key", ["image_id", "category_id"])
+def test_box_of_nothing(copy, key):
+    edit(copy, lambda d: [a.update({key: 999}) for a in d["annotations"][:4]])
+    refused(copy, f"4 annotation ids have a {key}", "(1, 2, 3, ...)", "train.json")
+
+
+def test_bad_boxes_are_counted(copy):
+    def damage(document):
+        for ann in document["annotations"][:2]:
+            ann["bbox"][2] = 500
+        for ann in document["annotations"][4:8]:
+            ann["bbox"][3] = 0
+
+    edit(copy, damage)
+    document = json.loads((copy / "annotations" / "train.json").read_text())
+    message = find_bad_boxes(document)
+    assert "2 boxes reach out of their image (annotation 1: [" in message
+    assert "4 boxes are smaller than 1 px and are left out (annotation 5: [" in message
+    assert message.endswith(", ...)") and "\n" not in message
+
+
+def test_good_boxes_are_not_counted(digits):
+    document = json.loads((digits / "annotations" / "train.json").read_text())
+    assert find_bad_boxes(document) == ""
 
 
 def test_missing_images(copy):

@@ -1,5 +1,6 @@
-"""Datasets and their start-up checks."""
+"""Datasets with their start-up checks, and transforms."""
 
 from .coco import CheckedCocoDataset
+from .transforms import Letterbox, MosaicAffine
 
-__all__ = ["CheckedCocoDataset"]
+__all__ = ["CheckedCocoDataset", "Letterbox", "MosaicAffine"]

@@ -1,7 +1,8 @@
 """Checks of the data that are cheap enough to run at every start."""
 
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from ..errors import InputError
 
@@ -12,6 +13,101 @@ END_MARKS = {
     ".png": b"IEND",
 }
 TAIL_BYTES = 256
+#: Boxes may reach this far, in pixels, out of their image: annotations are rounded.
+TOLERANCE = 1.0
+
+
+def check_classes(
+    have: Sequence[str], classes: Sequence[str], ignored: Sequence[str]
+) -> str:
+    """Compare the categories of an annotation file with the class names.
+
+    The order counts too: MMDetection numbers labels in the order of the file.
+
+    Args:
+        have (Sequence[str]): Names of the categories in the file's order.
+        classes (Sequence[str]): Names that the config gives.
+        ignored (Sequence[str]): Categories left out on purpose.
+
+    Returns:
+        str: What is wrong, in one line; empty if nothing.
+    """
+    missing = [name for name in classes if name not in have]
+    if missing:
+        return (
+            f"it has no category {missing} of classes, but {list(have)}: make classes "
+            "and the file agree, case included"
+        )
+    unused = [name for name in have if name not in classes and name not in ignored]
+    if unused:
+        return (
+            f"its categories {unused} are not among classes {list(classes)}: add them "
+            "to classes, or to ignore_classes to leave their boxes out"
+        )
+    ordered = [name for name in have if name in classes]
+    if ordered != list(classes):
+        return (
+            f"its categories stand in another order than classes: set classes = "
+            f"{tuple(ordered)}"
+        )
+    return ""
+
+
+def check_references(coco: dict) -> str:
+    """Look for ids that stand twice, and for boxes of nothing that is listed.
+
+    Args:
+        coco (dict): A COCO document.
+
+    Returns:
+        str: What is wrong, in one line; empty if nothing.
+    """
+    for part in ("images", "annotations", "categories"):
+        counts = Counter(item["id"] for item in coco.get(part, []))
+        twice = [i for i, count in counts.items() if count > 1]
+        if twice:
+            return f"{_count(twice, f'ids of {part} stand twice')}: number them anew"
+    for part, key in (("images", "image_id"), ("categories", "category_id")):
+        known = {item["id"] for item in coco[part]}
+        lost = [a["id"] for a in coco["annotations"] if a[key] not in known]
+        if lost:
+            what = f"annotation ids have a {key} that is not in {part}"
+            return f"{_count(lost, what)}: list it or remove them"
+    return ""
+
+
+def find_bad_boxes(coco: dict) -> str:
+    """Count boxes that reach out of their image or that MMDetection drops as too small.
+
+    Args:
+        coco (dict): A COCO document whose references hold.
+
+    Returns:
+        str: How many, and the first three, in one line; empty if none.
+    """
+    sizes = {image["id"]: (image["width"], image["height"]) for image in coco["images"]}
+    outside, degenerate = [], []
+    for ann in coco["annotations"]:
+        x, y, w, h = ann["bbox"]
+        width, height = sizes[ann["image_id"]]
+        if not (w >= 1 and h >= 1 and ann["area"] > 0):
+            degenerate.append(ann)
+        elif min(x, y) < -TOLERANCE or max(x + w - width, y + h - height) > TOLERANCE:
+            outside.append(ann)
+    return "; ".join(
+        _count([f"annotation {a['id']}: {a['bbox']}" for a in anns], what)
+        for anns, what in (
+            (outside, "boxes reach out of their image"),
+            (degenerate, "boxes are smaller than 1 px and are left out"),
+        )
+        if anns
+    )
+
+
+def _count(items: Sequence, what: str) -> str:
+    """How many, and the first three."""
+    first = ", ".join(map(str, items[:3]))
+    return f"{len(items)} {what} ({first}{', ...' if len(items) > 3 else ''})"
 
 
 def check_images(paths: Iterable[str], listed_in: str) -> None:
@@ -38,7 +134,7 @@ def check_images(paths: Iterable[str], listed_in: str) -> None:
             if not complete:
                 truncated.append(path)
     problems = [
-        f"{len(bad)} {what} ({', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''})"
+        _count(bad, what)
         for bad, what in ((missing, "missing"), (truncated, "truncated"))
         if bad
     ]

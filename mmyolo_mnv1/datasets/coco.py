@@ -1,5 +1,8 @@
 """COCO-format dataset that refuses bad input before the first iteration."""
 
+import logging
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mmdet.datasets.api_wrappers import COCO
@@ -8,37 +11,59 @@ from mmyolo.datasets import YOLOv5CocoDataset
 from mmyolo.registry import DATASETS
 
 from ..errors import InputError
-from .checks import check_images
+from .checks import check_classes, check_images, check_references, find_bad_boxes
 
 HOW_TO_GET_COCO = (
-    "set data_root and ann_file to your data, or get COCO 2017 from "
+    "set data_root and ann_files to your data, or get COCO 2017 from "
     "https://cocodataset.org/#download (`mim download mmdet --dataset coco2017`)"
 )
 
 
 class CheckedCOCO(COCO):
-    """COCO annotations of which the file and the class names are checked.
+    """COCO annotations of which the file, its ids and its boxes are checked.
+
+    Boxes outside their image or without area are counted in a warning.
 
     Args:
         annotation_file (str): Path of a COCO JSON file.
+        ignore_classes (Sequence[str]): Categories left out on purpose.
+            Defaults to none.
 
     Raises:
-        InputError: If the file is missing or is not COCO JSON.
+        InputError: If the file is missing or is not COCO JSON, if an id stands twice,
+            or if a box is of an image or a category that is not listed.
     """
 
-    def __init__(self, annotation_file: str) -> None:
+    def __init__(
+        self, annotation_file: str, ignore_classes: Sequence[str] = ()
+    ) -> None:
         self.annotation_file = annotation_file
+        self.ignore_classes = tuple(ignore_classes)
         if not Path(annotation_file).is_file():
             raise InputError(
                 f"annotation file {annotation_file} not found: {HOW_TO_GET_COCO}"
             )
         try:
             super().__init__(annotation_file)
-        except (AssertionError, KeyError, TypeError, ValueError) as e:
+            problem = check_references(self.dataset)
+            warning = problem or find_bad_boxes(self.dataset)
+        except (
+            AssertionError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as e:
             raise InputError(
                 f"annotation file {annotation_file} is not COCO JSON "
                 f"({type(e).__name__}: {e}): convert it with tools/dataset_converters"
             ) from None
+        if problem:
+            raise InputError(f"annotation file {annotation_file}: {problem}")
+        if warning:
+            print_log(
+                f"{annotation_file}: {warning}", logger="current", level=logging.WARNING
+            )
 
     def get_cat_ids(
         self,
@@ -49,51 +74,57 @@ class CheckedCOCO(COCO):
         """Category ids of ``cat_names``.
 
         Raises:
-            InputError: If a class name is not in the annotations.
+            InputError: If the categories and the class names differ, or their order.
         """
-        have = [cat["name"] for cat in self.dataset.get("categories", [])]
-        missing = [name for name in cat_names if name not in have]
-        if missing:
-            raise InputError(
-                f"classes {missing} of metainfo are not in {self.annotation_file}, "
-                f"which has {have}: make metainfo.classes and the file agree, "
-                "case included"
-            )
-        unused = [name for name in have if cat_names and name not in cat_names]
-        if unused:
-            print_log(
-                f"{self.annotation_file}: categories {unused} are not in "
-                "metainfo.classes; their boxes are left out",
-                logger="current",
-            )
+        if cat_names:
+            have = [cat["name"] for cat in self.dataset.get("categories", [])]
+            problem = check_classes(have, list(cat_names), self.ignore_classes)
+            if problem:
+                raise InputError(f"annotation file {self.annotation_file}: {problem}")
         return super().get_cat_ids(list(cat_names), list(sup_names), list(cat_ids))
 
 
 @DATASETS.register_module()
 class CheckedCocoDataset(YOLOv5CocoDataset):
-    """COCO-format dataset with one clear line for what would fail later.
+    """COCO-format dataset with one clear line for what would go wrong later.
 
     Args:
+        ignore_classes (Sequence[str]): Categories of the annotation file that are left
+            out on purpose. Defaults to none: a category that is not among the class
+            names is refused.
         verify_images (bool): Whether to look, before the first iteration, for images
             that are missing or truncated. Reads the last bytes of every local image.
             Defaults to True.
         kwargs: See :class:`mmdet.datasets.CocoDataset`.
 
     Raises:
-        InputError: On loading, if the annotation file is missing or unreadable, a
-            class name is not in it, no image is left, or an image is missing or
-            truncated.
+        InputError: On loading, if the annotation file is missing, unreadable or
+            contradicts itself or the class names, no image or no box is left, or an
+            image is missing or truncated.
     """
 
-    COCOAPI = CheckedCOCO
-
-    def __init__(self, *args, verify_images: bool = True, **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        ignore_classes: Sequence[str] = (),
+        verify_images: bool = True,
+        **kwargs,
+    ) -> None:
+        self.COCOAPI = partial(CheckedCOCO, ignore_classes=ignore_classes)
         self.verify_images = verify_images
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Load the annotations and check that their images can be read."""
+        """Load the annotations and check that there is something to learn from."""
         data_list = super().load_data_list()
+        if not data_list:
+            raise InputError(f"annotation file {self.ann_file} lists no image: fill it")
+        if not any(info["instances"] for info in data_list):
+            raise InputError(
+                f"annotation file {self.ann_file} has no box of "
+                f"{list(self.metainfo['classes'])} with an area inside its image: give "
+                "boxes as x, y, width, height in pixels"
+            )
         if self.verify_images and not self.backend_args:
             check_images(
                 (info["img_path"] for info in data_list), listed_in=self.ann_file

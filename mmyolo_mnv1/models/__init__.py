@@ -2,7 +2,7 @@
 
 from .backbones import MobileNetV1, YOLO11CSPDarknet
 from .dense_heads import YOLO11Head, YOLO11HeadModule
-from .detectors import YOLO11Detector
+from .detectors import YOLO11Detector, YOLO11TTAModel
 from .necks import YOLO11PAFPN
 from .task_modules import YOLO11TaskAlignedAssigner
 
@@ -13,5 +13,6 @@ __all__ = [
     "YOLO11Head",
     "YOLO11HeadModule",
     "YOLO11PAFPN",
+    "YOLO11TTAModel",
     "YOLO11TaskAlignedAssigner",
 ]

@@ -1,8 +1,7 @@
-# YOLO11: `scale` and `num_classes` are said once, here or in a child.
+# YOLO11; num_classes follows from the dataset's classes.
 model = dict(
     type="YOLO11Detector",
     scale="m",
-    num_classes=80,
     data_preprocessor=dict(
         type="YOLOv5DetDataPreprocessor",
         mean=[0.0, 0.0, 0.0],

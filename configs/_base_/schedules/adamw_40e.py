@@ -1,10 +1,16 @@
-# Short recipe for small datasets: AdamW, 100 iterations of warm-up, linear decay.
+# Short recipe for small datasets and for fine-tuning: AdamW, 100 iterations of warm-up,
+# linear decay, the last epochs without mosaic.
 _base_ = "../default_runtime.py"
 # MMYOLO's own warm-up lasts at least 1,000 iterations, more than such a run has.
 max_epochs = 40
-stage2_epochs = 5  # the last epochs, without mosaic
+close_mosaic_epochs = 5
+val_interval = 5
 
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs, val_interval=5)
+train_cfg = dict(
+    type="EpochBasedTrainLoop",
+    max_epochs="${max_epochs}",
+    val_interval="${val_interval}",
+)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 
@@ -21,7 +27,7 @@ param_scheduler = [
         start_factor=1.0,
         end_factor=0.01,
         begin=0,
-        end=max_epochs,
+        end="${max_epochs}",
         by_epoch=True,
         convert_to_iter_based=True,
     ),
@@ -38,5 +44,10 @@ custom_hooks = [
         update_buffers=True,
         strict_load=False,
         priority=49,
+    ),
+    dict(
+        type="mmdet.PipelineSwitchHook",
+        switch_epoch="${switch_epoch}",
+        switch_pipeline="${train_pipeline_stage2}",
     ),
 ]

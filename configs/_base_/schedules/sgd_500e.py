@@ -1,13 +1,14 @@
 # YOLO's long recipe from scratch, for a total batch of 128 (8 GPUs x 16).
 _base_ = "../default_runtime.py"
 max_epochs = 500
-stage2_epochs = 10  # the last epochs, without mosaic
+close_mosaic_epochs = 10
+val_interval = 10
 
 train_cfg = dict(
     type="EpochBasedTrainLoop",
-    max_epochs=max_epochs,
-    val_interval=10,
-    dynamic_intervals=[(max_epochs - stage2_epochs, 1)],
+    max_epochs="${max_epochs}",
+    val_interval="${val_interval}",
+    dynamic_intervals=[("${switch_epoch}", 1)],
 )
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
@@ -31,7 +32,7 @@ default_hooks = dict(
         type="YOLOv5ParamSchedulerHook",
         scheduler_type="linear",
         lr_factor=0.01,
-        max_epochs=max_epochs,
+        max_epochs="${max_epochs}",
     )
 )
 custom_hooks = [
@@ -42,5 +43,10 @@ custom_hooks = [
         update_buffers=True,
         strict_load=False,
         priority=49,
+    ),
+    dict(
+        type="mmdet.PipelineSwitchHook",
+        switch_epoch="${switch_epoch}",
+        switch_pipeline="${train_pipeline_stage2}",
     ),
 ]

@@ -1,0 +1,3 @@
+# MobileNetV1-YOLO11m, width multiplier 0.75.
+_base_ = "./yolo11_mnv1_m.py"
+model = dict(backbone=dict(alpha=0.75))

@@ -1,0 +1,3 @@
+# MobileNetV1-YOLO11n, width multiplier 0.50.
+_base_ = "./yolo11_mnv1_n.py"
+model = dict(backbone=dict(alpha=0.5))

@@ -1,0 +1,3 @@
+# YOLO11n on COCO at 640.
+_base_ = "./yolo11_m.py"
+model = dict(scale="n")

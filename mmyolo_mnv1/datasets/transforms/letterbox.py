@@ -1,0 +1,44 @@
+"""Resizing with the aspect ratio kept, and padding."""
+
+from mmcv.transforms import BaseTransform
+from mmyolo.datasets.transforms import LetterResize, YOLOv5KeepRatioResize
+from mmyolo.registry import TRANSFORMS
+
+from ...config import input_scale
+
+
+@TRANSFORMS.register_module()
+class Letterbox(BaseTransform):
+    """MMYOLO's ``YOLOv5KeepRatioResize`` and ``LetterResize`` for one size.
+
+    Adds ``scale_factor`` and ``pad_param``; an image with a ``batch_shape`` is padded
+    to that instead.
+
+    Args:
+        img_scale (tuple[int, int]): Width and height in pixels.
+        multiplier (float): Multiplies ``img_scale``, rounded to multiples of 32, for
+            test-time augmentation; above 0, at most 1. Defaults to 1.0.
+        allow_scale_up (bool): Whether a smaller image is enlarged by the second step
+            too. Defaults to True.
+        pad_val (float): Grey level of the border. Defaults to 114.0.
+
+    Raises:
+        InputError: If a size is out of range.
+    """
+
+    def __init__(
+        self,
+        img_scale: tuple[int, int],
+        multiplier: float = 1.0,
+        allow_scale_up: bool = True,
+        pad_val: float = 114.0,
+    ) -> None:
+        scale = input_scale(img_scale, multiplier)
+        self.resize = YOLOv5KeepRatioResize(scale=scale)
+        self.pad = LetterResize(
+            scale=scale, allow_scale_up=allow_scale_up, pad_val=dict(img=pad_val)
+        )
+
+    def transform(self, results: dict) -> dict:
+        """Resize, then pad."""
+        return self.pad(self.resize(results))

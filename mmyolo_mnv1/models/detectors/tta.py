@@ -1,0 +1,42 @@
+"""Test-time augmentation."""
+
+import torch
+from mmdet.models import DetTTAModel
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from mmyolo.registry import MODELS
+from torchvision.ops import batched_nms
+
+
+@MODELS.register_module()
+class YOLO11TTAModel(DetTTAModel):
+    """MMDetection's test-time augmentation with torchvision's NMS.
+
+    mmcv's fails on CUDA tensors where mmcv was compiled without CUDA.
+
+    Args:
+        tta_cfg (dict): ``nms.iou_threshold`` and ``max_per_img``.
+        kwargs: See the parent.
+    """
+
+    def _merge_single_sample(self, data_samples: list[DetDataSample]) -> DetDataSample:
+        """Merge the predictions of all views of one image.
+
+        Args:
+            data_samples (list[DetDataSample]): One a view, boxes in pixels of the
+                flipped or unflipped original.
+        """
+        views = [sample.pred_instances for sample in data_samples]
+        boxes, scores = self.merge_aug_bboxes(
+            [view.bboxes for view in views],
+            [view.scores for view in views],
+            [sample.metainfo for sample in data_samples],
+        )
+        labels = torch.cat([view.labels for view in views])
+        keep = batched_nms(boxes, scores, labels, self.tta_cfg["nms"]["iou_threshold"])
+        keep = keep[: self.tta_cfg["max_per_img"]]
+        merged = data_samples[0]
+        merged.pred_instances = InstanceData(
+            bboxes=boxes[keep], scores=scores[keep], labels=labels[keep]
+        )
+        return merged

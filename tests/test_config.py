@@ -1,0 +1,195 @@
+"""Late values: one line in a child reaches every place."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmyolo_mnv1.config import input_shape, load_config, resolve
+from mmyolo_mnv1.errors import InputError
+
+
+@pytest.fixture
+def child(root, tmp_path):
+    """Write a child of a config and load it."""
+
+    def load(lines: str, base: str = "yolo11_mnv1_m.py", **options) -> Config:
+        path = tmp_path / "child.py"
+        path.write_text(f"_base_ = {str(root / 'configs' / base)!r}\n{lines}\n")
+        return load_config(path, options)
+
+    return load
+
+
+def sizes(node) -> list:
+    """Every img_scale and img_size in a config, wherever it stands."""
+    if isinstance(node, dict):
+        own = [v for k, v in node.items() if k in ("img_scale", "img_size")]
+        return own + [s for value in node.values() for s in sizes(value)]
+    if isinstance(node, (list, tuple)):
+        return [s for value in node for s in sizes(value)]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("rho", "side"),
+    [("1", 640), ("6 / 7", 544), ("0.8", 512), ("5 / 7", 448), ("4 / 7", 352)],
+)
+def test_rho_reaches_everything(child, rho, side):
+    cfg = child(f"rho = {rho}")
+    assert input_shape(cfg) == (side, side) and cfg.input_size == side
+    hook = next(h for h in cfg.custom_hooks if "Switch" in h.type)
+    for part, count in (
+        (cfg.train_dataloader, 1),
+        (hook, 1),
+        (cfg.val_dataloader, 2),  # pipeline and batch shapes
+        (cfg.test_dataloader, 2),
+        (cfg.tta_pipeline, 3),
+        (cfg.test_pipeline, 1),
+        (cfg.train_pipeline, 1),
+        (cfg.train_pipeline_stage2, 1),
+    ):
+        found = sizes(part)
+        assert len(found) == count
+        assert all(size in ((side, side), side) for size in found)
+
+
+def test_rectangles(child):
+    cfg = child("img_scale = (640, 384)\nrho = 0.5")
+    assert cfg.input_scale == (320, 192) and input_shape(cfg) == (192, 320)
+    assert cfg.input_size == 320
+
+
+def test_alpha_is_one_line(child):
+    cfg = child("model = dict(backbone=dict(alpha=0.5))")
+    assert cfg.model.backbone == dict(type="MobileNetV1", alpha=0.5)
+
+
+def test_own_data_is_two_lines(child):
+    cfg = child("data_root = 'data/mine'\nclasses = ('cat', 'dog')", DATA)
+    assert cfg.model.num_classes == 2
+    for name, split in (("train", "train"), ("val", "val"), ("test", "val")):
+        dataset = cfg[f"{name}_dataloader"].dataset
+        assert dataset.data_root == "data/mine/"
+        assert dataset.metainfo.classes == ("cat", "dog")
+        assert dataset.ann_file == f"annotations/{split}.json"
+        assert dataset.data_prefix.img == "images/"
+    assert cfg.val_evaluator.ann_file == "data/mine/annotations/val.json"
+    assert cfg.test_evaluator.ann_file == "data/mine/annotations/val.json"
+
+
+DATA = "_base_/yolo11_finetune.py"
+
+
+def test_own_data_on_coco_config(child):
+    cfg = child(
+        "data_root = '/data/mine/'\nclasses = ('cat',)\n"
+        "ann_files = dict(test='/elsewhere/test.json')"
+    )
+    assert cfg.model.num_classes == 1
+    assert cfg.test_dataloader.dataset.ann_file == "/elsewhere/test.json"
+    assert cfg.test_evaluator.ann_file == "/elsewhere/test.json"
+    assert cfg.val_evaluator.ann_file.startswith("/data/mine/annotations/instances_val")
+
+
+def test_epochs_are_one_line(child):
+    cfg = child("max_epochs = 12\nclasses = ('cat',)", DATA)
+    assert cfg.train_cfg.max_epochs == cfg.param_scheduler[1].end == 12
+    assert cfg.custom_hooks[1].switch_epoch == 7
+    assert child("max_epochs = 3\nclasses = ('a',)", DATA).switch_epoch == 0
+
+
+def test_options_of_the_command_line(child):
+    cfg = child("", rho=0.8, data_root="x")
+    assert cfg.input_size == 512
+    assert cfg.train_dataloader.dataset.data_root == "x/"
+
+
+def test_twice_is_once(child):
+    cfg = child("rho = 0.8")
+    assert resolve(cfg).pretty_text == cfg.pretty_text
+
+
+def test_dumped_config_is_plain(child, tmp_path):
+    child("rho = 0.8").dump(tmp_path / "dumped.py")
+    text = (tmp_path / "dumped.py").read_text()
+    assert "${" not in text
+    again = load_config(tmp_path / "dumped.py")
+    assert input_shape(again) == (512, 512)
+
+
+def test_wrapped_model(child):
+    cfg = Config.fromfile(child("classes = ('a', 'b')").filename)
+    cfg.model = dict(**cfg.tta_model, module=cfg.model)  # as test.py --tta does
+    assert resolve(cfg).model.module.num_classes == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("rho = 0", "rho is 0"),
+        ("rho = -0.5", "rho is -0.5"),
+        ("rho = 2", "rho is 2"),
+        ("rho = 'half'", "rho is 'half'"),
+        ("rho = True", "rho is True"),
+        ("rho = 0.01", "rho 0.01 leaves less than 32 px"),
+        ("img_scale = (640, 500)", "img_scale is (640, 500): give (width, height)"),
+        ("img_scale = 640", "img_scale is 640"),
+        ("img_scale = (0, 0)", "img_scale is (0, 0)"),
+        ("classes = ()", "classes is ()"),
+        ("classes = 'cat'", "classes is 'cat'"),
+        ("classes = ('a', 'b', 'a')", "classes names ['a'] more than once"),
+        ("model = dict(num_classes=3)", "num_classes is 3 and classes has 80"),
+        (
+            "val_dataloader = dict(dataset=dict(metainfo=dict(classes=('a',))))",
+            "val_dataloader.dataset.metainfo.classes is ('a',)",
+        ),
+        ("work_dir = '${nothing}'", "${nothing} is wanted: set nothing"),
+        ("loop = '${loop}'", "stands for itself"),
+        ("rho = (", "SyntaxError"),
+    ],
+)
+def test_contradictions_end_with_one_line(child, lines, words):
+    with pytest.raises(InputError) as error:
+        child(lines)
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_classes_must_be_said(child):
+    with pytest.raises(InputError, match=r"\$\{classes\} is wanted: set classes"):
+        child("", DATA)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match="none.py not found"):
+        load_config(tmp_path / "none.py")
+
+
+def test_other_configs_stay_as_they_are(tmp_path):
+    path = tmp_path / "plain.py"
+    path.write_text("model = dict(type='X')\n")
+    cfg = load_config(path)
+    assert cfg.model == dict(type="X") and set(cfg) == {"model"}
+    with pytest.raises(InputError, match="plain.py has no img_scale"):
+        input_shape(cfg)
+
+
+def test_print_config(root, python):
+    tool = root / "tools/print_config.py"
+    done = python(tool, root / "configs/yolo11_mnv1_m_r080.py")
+    assert done.returncode == 0, done.stderr
+    # The fork of MMDetection prints about an optional part when it is imported.
+    text = done.stdout.replace("Could not import OneDL. Skipping OneDL datasets.", "")
+    assert "${" not in text and "input_size = 512" in text
+    namespace: dict = {}
+    exec(text, namespace)  # a config is Python
+    assert sizes(namespace["train_dataloader"]) == [(512, 512)]
+    done = python(tool, root / "nothing.py")
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_files_are_short(root):
+    lengths = [len(p.read_text().splitlines()) for p in (root / "configs").glob("*.py")]
+    assert max(lengths) < 15
+    assert sorted(lengths)[len(lengths) // 2] < 6
+    assert all(Path(p).read_text().startswith("# ") for p in root.glob("configs/*.py"))

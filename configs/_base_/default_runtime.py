@@ -3,7 +3,6 @@ custom_imports = dict(
     imports=["mmyolo_mnv1", "mmyolo_mnv1.registration"], allow_failed_imports=False
 )
 default_scope = "mmyolo"
-runner_type = "YOLO11Runner"  # puts the ${names} in, checks what it is given
 
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),

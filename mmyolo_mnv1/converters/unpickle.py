@@ -11,6 +11,19 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from ..errors import InputError
 
+#: What PyTorch raises for an archive that is damaged inside.
+UNREADABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    UnpicklingError,
+    ValueError,
+)
+
 
 class Inert:
     """Stands for an object whose class is not imported: it only keeps its state.
@@ -52,7 +65,7 @@ def load_inert(path: Path, allowed: Sequence[str]) -> Any:
     _check_archive(path)
     try:
         names = sorted(get_unsafe_globals_in_checkpoint(path))
-    except (RuntimeError, ValueError, EOFError, UnpicklingError) as e:
+    except UNREADABLE as e:
         raise InputError(
             f"{path} is not a PyTorch checkpoint ({_first_line(e)})"
         ) from None
@@ -60,13 +73,13 @@ def load_inert(path: Path, allowed: Sequence[str]) -> Any:
     if refused:
         raise InputError(
             f"{path} is refused, nothing was run: loading it would call {refused}, "
-            "which no YOLO checkpoint needs; get the file from a source you trust"
+            "which weights do not need; get the file from a source you trust"
         )
     stubs = [(type(name.rsplit(".", 1)[-1], (Inert,), {}), name) for name in names]
     try:
         with safe_globals(stubs):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, TypeError) as e:
+    except UNREADABLE as e:
         raise InputError(f"{path} cannot be read ({_first_line(e)})") from None
 
 

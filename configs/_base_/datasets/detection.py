@@ -1,5 +1,7 @@
 # A COCO-format dataset with YOLO's augmentations. ${name} is put in when every file has
 # been read (mmyolo_mnv1/config.py), so that a child sets the names below and no more.
+runner_type = "YOLO11Runner"  # puts them in
+
 img_scale = (640, 640)  # width, height at rho = 1
 rho = 1.0  # resolution multiplier: the input is img_scale x rho, in multiples of 32
 

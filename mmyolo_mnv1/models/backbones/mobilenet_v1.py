@@ -7,6 +7,7 @@ import torch.nn as nn
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmdet.models.utils import make_divisible
 from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
+from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from mmyolo.models.backbones import BaseBackbone
 from mmyolo.registry import MODELS
 
@@ -15,6 +16,7 @@ from ..layers.csp import NORM_CFG
 from ..scales import TORCH_CONV_INIT
 
 
+@MMPRETRAIN_MODELS.register_module()
 @MODELS.register_module()
 class MobileNetV1(BaseBackbone):
     """MobileNetV1 without its classifier (paper, table 1).

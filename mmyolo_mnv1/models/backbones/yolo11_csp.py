@@ -68,12 +68,6 @@ class YOLO11CSPDarknet(BaseBackbone):
             init_cfg=init_cfg,
         )
 
-    @property
-    def out_channels(self) -> list[int]:
-        """Channels of each output map."""
-        nominal = [self.arch_setting[0][0], *(row[2] for row in self.arch_setting)]
-        return [self.scale.channels(nominal[i]) for i in self.out_indices]
-
     def build_stem_layer(self) -> nn.Module:
         """Build the stride-2 3x3 convolution."""
         return self._down(3, self.scale.channels(self.arch_setting[0][0]))

@@ -8,6 +8,8 @@ from mmdet.utils import ConfigType
 from mmyolo.models.detectors import YOLODetector
 from mmyolo.registry import MODELS
 
+from ...errors import InputError
+
 
 @MODELS.register_module()
 class YOLO11Detector(YOLODetector):
@@ -15,9 +17,8 @@ class YOLO11Detector(YOLODetector):
 
     - ``scale`` goes to the neck, the head, and a backbone that has scales;
     - ``num_classes`` goes to the head and the assigner;
-    - the neck takes its ``in_channels`` from the backbone's ``out_channels``, unless
-      the neck's config names them (as it must for a backbone that does not state
-      its own, such as mmpretrain's).
+    - the neck takes its ``in_channels`` from the maps that the backbone gives, whoever
+      wrote the backbone, unless the neck's config names them.
 
     Args:
         backbone (dict): Backbone config.
@@ -30,7 +31,8 @@ class YOLO11Detector(YOLODetector):
         kwargs: See :class:`mmyolo.models.detectors.YOLODetector`.
 
     Raises:
-        InputError: If the scale is unknown.
+        InputError: If the scale is unknown, or the backbone's maps do not have strides
+            8, 16 and 32.
     """
 
     def __init__(
@@ -49,10 +51,34 @@ class YOLO11Detector(YOLODetector):
         if "scale" in inspect.signature(MODELS.get(backbone["type"])).parameters:
             backbone["scale"] = scale
         if "in_channels" not in neck:
-            with torch.device("meta"):  # shapes only: no memory, no random numbers
-                neck["in_channels"] = MODELS.build(backbone).out_channels
+            neck["in_channels"] = _out_channels(backbone)
         neck["scale"] = scale
         bbox_head["head_module"].update(scale=scale, num_classes=num_classes)
         if train_cfg:
             train_cfg["assigner"]["num_classes"] = num_classes
         super().__init__(backbone, neck, bbox_head, train_cfg=train_cfg, **kwargs)
+
+
+@torch.no_grad()
+def _out_channels(backbone: ConfigType) -> list[int]:
+    """Channels of a backbone's maps, found by running a copy of it once.
+
+    The copy leaves the random generator as it was. It is on the CPU, because many
+    backbones cannot be built on the meta device.
+
+    Raises:
+        InputError: If the maps do not have strides 8, 16 and 32.
+    """
+    size = 224  # window attention needs 7 x 7 positions at stride 32
+    with torch.random.fork_rng(devices=[]):
+        model = MODELS.build(backbone)
+        model.train(False)
+        maps = model(torch.zeros(1, 3, size, size))
+    shapes = [tuple(m.shape[1:]) for m in maps]
+    sides = [size // stride for stride in (8, 16, 32)]
+    if [shape[1:] for shape in shapes] != [(side, side) for side in sides]:
+        raise InputError(
+            f"model.backbone {backbone['type']} turns {size} px into {shapes}: "
+            "set its out_indices so that it gives maps of strides 8, 16 and 32"
+        )
+    return [shape[0] for shape in shapes]

@@ -1,0 +1,145 @@
+"""MobileNetV1 variables of TensorFlow's slim models to this package's names.
+
+Reference: tensorflow/models ``research/slim/nets/mobilenet_v1.py``.
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .mobilenet_v1 import classifier_meta, conv_shapes, rename
+
+#: Ends of the names of variables that only training needs.
+TRAINING_STATE = (
+    "global_step",
+    "/ExponentialMovingAverage",
+    "/RMSProp",
+    "/RMSProp_1",
+    "/Momentum",
+)
+BN_PARTS = {
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+def tf_slim_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Read a MobileNetV1 classifier of TF-slim under this package's names.
+
+    Args:
+        path (Path): ``.npz`` with TF-slim's variables by name, or a TensorFlow
+            checkpoint (``model.ckpt``, the part before ``.index``).
+
+    Returns:
+        tuple[dict[str, Tensor], dict]: The state dict in float32, and its meta; see
+        :func:`.mobilenet_v1.classifier_meta`.
+
+    Raises:
+        InputError: If the file cannot be read safely, or listing the variables that
+            are left over, missing or of another shape.
+    """
+    variables = {
+        name: value
+        for name, value in _read_variables(path).items()
+        if not name.endswith(TRAINING_STATE)
+    }
+    renamed = rename(path, variables, _names())
+    state_dict = {name: _tensor(path, name, v) for name, v in renamed.items()}
+    for conv in conv_shapes():
+        state_dict[f"{conv}.bn.num_batches_tracked"] = torch.tensor(0)
+    meta = classifier_meta(
+        path,
+        state_dict,
+        conv_cfg=dict(type="Conv2dAdaptivePadding"),
+        norm_cfg=dict(type="BN", momentum=0.03, eps=1e-3),
+        act_cfg=dict(type="ReLU6", inplace=True),
+    )
+    return state_dict, dict(source="TF-slim", **meta)
+
+
+def _names() -> dict[str, str]:
+    """This package's name of each variable of TF-slim's."""
+    names = {}
+    layers = [("Conv2d_0", "weights")]
+    for block in range(1, 14):
+        layers += [(f"Conv2d_{block}_depthwise", "depthwise_weights")]
+        layers += [(f"Conv2d_{block}_pointwise", "weights")]
+    for (layer, weights), ours in zip(layers, conv_shapes(), strict=True):
+        names[f"MobilenetV1/{layer}/{weights}"] = f"{ours}.conv.weight"
+        for theirs, part in BN_PARTS.items():
+            names[f"MobilenetV1/{layer}/BatchNorm/{theirs}"] = f"{ours}.bn.{part}"
+    logits = "MobilenetV1/Logits/Conv2d_1c_1x1"
+    return names | {
+        f"{logits}/weights": "head.fc.weight",
+        f"{logits}/biases": "head.fc.bias",
+    }
+
+
+def _tensor(path: Path, name: str, value: np.ndarray) -> Tensor:
+    """A variable in PyTorch's order of axes."""
+    if not np.issubdtype(value.dtype, np.floating):
+        raise InputError(
+            f"{path}: what becomes {name} is of type {value.dtype}, not float32"
+        )
+    tensor = torch.from_numpy(value.astype(np.float32))
+    if tensor.ndim == 4:
+        # height, width, input, output; a depthwise kernel has its channels as input.
+        depthwise = "depthwise" in name
+        tensor = tensor.permute((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
+        if name == "head.fc.weight":
+            tensor = tensor.flatten(1)  # a 1x1 convolution on one position
+    return tensor.contiguous()
+
+
+def _read_variables(path: Path) -> dict[str, np.ndarray]:
+    prefix = path.with_suffix("") if path.suffix == ".index" else path
+    if prefix.with_name(f"{prefix.name}.index").is_file():
+        return _read_checkpoint(prefix)
+    if not path.is_file():
+        raise InputError(f"{path} not found: give .npz or a TensorFlow checkpoint")
+    return _read_npz(path)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            truncated = file.read(4) == b"PK\x03\x04"
+        what = "is truncated" if truncated else "is no .npz file"
+        raise InputError(f"{path} {what}: download or copy it again")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: np.asarray(file[name]) for name in file.files}
+    except ValueError as e:
+        if "allow_pickle" not in str(e):
+            raise InputError(f"{path} is damaged ({e!r}): copy it again") from None
+        raise InputError(
+            f"{path} is refused: it holds pickled objects, which could run code; "
+            "get it from a source you trust"
+        ) from None
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as e:
+        raise InputError(f"{path} is damaged ({e!r}): copy it again") from None
+
+
+def _read_checkpoint(prefix: Path) -> dict[str, np.ndarray]:
+    try:
+        import tensorflow
+    except ImportError:
+        raise InputError(
+            f"{prefix} is a TensorFlow checkpoint, and tensorflow is not installed: "
+            "`pip install tensorflow-cpu`, or give its variables as .npz"
+        ) from None
+    try:
+        reader = tensorflow.train.load_checkpoint(str(prefix))
+        names = reader.get_variable_to_shape_map()
+        return {name: np.asarray(reader.get_tensor(name)) for name in names}
+    except (tensorflow.errors.OpError, LookupError, RuntimeError, ValueError) as e:
+        raise InputError(
+            f"{prefix} is truncated or damaged ({type(e).__name__}): copy it again"
+        ) from None

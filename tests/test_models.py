@@ -7,6 +7,7 @@ from mmyolo.registry import MODELS
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmyolo_mnv1.analysis.complexity import count_conv_macs, count_params
+from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.models import YOLO11PAFPN, MobileNetV1
 from mmyolo_mnv1.models.layers import C2PSA, C3k, C3k2
@@ -147,6 +148,33 @@ def test_neck_c3k_flags():
 
     assert flags("n") == flags("s") == [False, False, False, True]
     assert flags("m") == flags("l") == flags("x") == [True] * 4
+
+
+def test_lite_has_no_ordinary_3x3_convolution(root):
+    """Only pointwise and depthwise ones in neck and head; the shapes stay."""
+    lite, full = (
+        MODELS.build(load_config(root / f"configs/yolo11_mnv1_n{suffix}.py").model)
+        for suffix in ("_lite", "")
+    )
+    for part in (lite.neck, lite.bbox_head):
+        for name, conv in part.named_modules():
+            if isinstance(conv, torch.nn.Conv2d) and conv.kernel_size != (1, 1):
+                assert conv.groups == conv.in_channels == conv.out_channels, name
+    image = torch.rand(1, 3, 64, 96)
+    shapes = [
+        [[m.shape for m in level] for level in model.eval()(image)]
+        for model in (lite, full)
+    ]
+    assert shapes[0] == shapes[1]
+    assert count_params(lite) < 0.9 * count_params(full)
+
+
+def test_lite_counts_of_a_layer():
+    """A 3x3 convolution of c to c becomes 9c + c^2, two BN instead of one."""
+    ordinary, separable = (C3k(64, 64, separable=flag) for flag in (False, True))
+    mid = 32  # channels of the four 3x3 convolutions
+    saved = 4 * (9 * mid * mid - (9 * mid + mid * mid) - 2 * mid)
+    assert count_params(ordinary) - count_params(separable) == saved
 
 
 def test_nms_is_torchvisions(root, monkeypatch):

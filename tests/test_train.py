@@ -76,6 +76,14 @@ def test_train_resume_test(config, python, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert metrics(tested)[-1]["coco/bbox_mAP"] == validated["coco/bbox_mAP"]
 
+    augmented = tmp_path / "tta"
+    done = python(
+        *(MIM, "test", "mmyolo", config(), "-C", work_dir / "epoch_2.pth"),
+        *("--work-dir", augmented, "--tta"),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert metrics(augmented)[-1]["coco/bbox_mAP"] >= 0
+
 
 @pytest.mark.parametrize(
     ("extra", "words"),
@@ -83,6 +91,8 @@ def test_train_resume_test(config, python, tmp_path):
         ("model = dict(backbone=dict(alpha=0))", ["alpha is 0"]),
         ("model = dict(backbone=dict(out_indices=(3, 9)))", ["out_indices"]),
         ("model = dict(scale='z')", ["scale is 'z'", "n, s, m, l, x"]),
+        ("model = dict(num_classes=3)", ["num_classes is 3", "10 names"]),
+        ("img_scale = (200, 192)", ["img_scale is (200, 192)", "multiples of 32"]),
         (
             "train_dataloader['dataset']['ann_file'] = 'annotations/none.json'",
             ["none.json not found"],
@@ -106,6 +116,17 @@ def test_bad_input_ends_with_one_line(config, python, tmp_path, extra, words):
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in last
+
+
+def test_foreign_checkpoint_is_refused(config, python, tmp_path):
+    torch.save(dict(state_dict={"fc.weight": torch.ones(2)}), tmp_path / "x.pth")
+    train = Path(mmyolo.__file__).parent / ".mim/tools/train.py"
+    extra = f"load_from = {str(tmp_path / 'x.pth')!r}"
+    done = python(train, config(extra), "--work-dir", tmp_path / "work")
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("mmyolo-mnv1: 0 of the model's")
+    assert not list((tmp_path / "work").glob("*.pth"))
 
 
 def test_mim_train_tells_where_coco_belongs(root, python, tmp_path):

@@ -4,7 +4,7 @@ import logging
 
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from mmyolo.registry import RUNNERS
 from torch import Tensor
@@ -44,7 +44,9 @@ class YOLO11Runner(Runner):
             InputError: If no tensor fits.
         """
         checkpoint = super().load_checkpoint(filename, *args, **kwargs)
-        model = self.model.module if is_model_wrapper(self.model) else self.model
+        model = self.model
+        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
         given = checkpoint.get("state_dict", checkpoint)
         message = compare_tensors(given, model.state_dict())
         if message:

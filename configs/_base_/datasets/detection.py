@@ -29,7 +29,7 @@ affine = dict(
 )
 augment = [
     dict(
-        type="mmdet.Albu",
+        type="SeededAlbu",
         transforms=[
             dict(type="Blur", p=0.01),
             dict(type="MedianBlur", p=0.01),

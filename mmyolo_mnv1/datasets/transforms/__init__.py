@@ -1,6 +1,7 @@
-"""Transforms that take the input size once."""
+"""Transforms: the input size said once, and repeatable random numbers."""
 
+from .albu import SeededAlbu
 from .letterbox import Letterbox
 from .mosaic_affine import MosaicAffine
 
-__all__ = ["Letterbox", "MosaicAffine"]
+__all__ = ["Letterbox", "MosaicAffine", "SeededAlbu"]

@@ -20,7 +20,7 @@ class Letterbox(BaseTransform):
             test-time augmentation; above 0, at most 1. Defaults to 1.0.
         allow_scale_up (bool): Whether a smaller image is enlarged by the second step
             too. Defaults to True.
-        pad_val (float): Grey level of the border. Defaults to 114.0.
+        pad_val (int): Grey level of the border. Defaults to 114.
 
     Raises:
         InputError: If a size is out of range.
@@ -31,12 +31,13 @@ class Letterbox(BaseTransform):
         img_scale: tuple[int, int],
         multiplier: float = 1.0,
         allow_scale_up: bool = True,
-        pad_val: float = 114.0,
+        pad_val: int = 114,
     ) -> None:
         scale = input_scale(img_scale, multiplier)
         self.resize = YOLOv5KeepRatioResize(scale=scale)
+        # LetterResize makes three channels of an int only: a float would be blue.
         self.pad = LetterResize(
-            scale=scale, allow_scale_up=allow_scale_up, pad_val=dict(img=pad_val)
+            scale=scale, allow_scale_up=allow_scale_up, pad_val=dict(img=int(pad_val))
         )
 
     def transform(self, results: dict) -> dict:

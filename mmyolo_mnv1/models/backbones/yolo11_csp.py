@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import torch.nn as nn
-from mmcv.cnn import ConvModule
 from mmdet.utils import ConfigType, OptMultiConfig
 from mmyolo.models.backbones import BaseBackbone
 from mmyolo.registry import MODELS
 
 from ..layers import C3k2
 from ..layers.csp import ACT_CFG, NORM_CFG
+from ..layers.separable import conv3x3
 from ..scales import TORCH_CONV_INIT, get_scale
 
 
@@ -89,13 +89,11 @@ class YOLO11CSPDarknet(BaseBackbone):
             ),
         ]
 
-    def _down(self, in_channels: int, out_channels: int) -> ConvModule:
-        return ConvModule(
+    def _down(self, in_channels: int, out_channels: int) -> nn.Module:
+        return conv3x3(
             in_channels,
             out_channels,
-            3,
             stride=2,
-            padding=1,
             norm_cfg=self.norm_cfg,
             act_cfg=self.act_cfg,
         )

@@ -6,7 +6,6 @@ Reference: ultralytics 8.3 ``nn/modules/head.py`` (Detect).
 from collections.abc import Sequence
 
 import torch.nn as nn
-from mmcv.cnn import DepthwiseSeparableConvModule
 from mmdet.utils import ConfigType, OptMultiConfig
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
@@ -15,6 +14,7 @@ from mmyolo.registry import MODELS
 from torchvision.ops import batched_nms
 
 from ..layers.csp import ACT_CFG, NORM_CFG
+from ..layers.separable import conv3x3
 from ..scales import TORCH_CONV_INIT, get_scale
 
 
@@ -35,6 +35,9 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         featmap_strides (Sequence[int]): Strides of the input maps.
             Defaults to (8, 16, 32).
         reg_max (int): Bins of each distance. Defaults to 16.
+        separable (bool): Whether the 3x3 convolutions for boxes are depthwise
+            separable, as those for classes always are (the lite variants).
+            Defaults to False.
         norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
         act_cfg (dict): Activation. Defaults to SiLU.
         init_cfg (dict or list[dict], optional): Initialisation. Defaults to PyTorch's
@@ -51,10 +54,12 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         in_channels: Sequence[int] = (256, 512, 1024),
         featmap_strides: Sequence[int] = (8, 16, 32),
         reg_max: int = 16,
+        separable: bool = False,
         norm_cfg: ConfigType = NORM_CFG,
         act_cfg: ConfigType = ACT_CFG,
         init_cfg: OptMultiConfig = TORCH_CONV_INIT,
     ) -> None:
+        self.separable = separable
         super().__init__(
             num_classes=num_classes,
             in_channels=[get_scale(scale).channels(c) for c in in_channels],
@@ -70,28 +75,28 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         super()._init_layers()
         channels = max(self.in_channels[0], min(self.num_classes, 100))
         self.cls_preds = nn.ModuleList(
-            nn.Sequential(
-                self._separable(in_channels, channels),
-                self._separable(channels, channels),
-                nn.Conv2d(channels, self.num_classes, 1),
-            )
+            self._branch(in_channels, channels, self.num_classes)
             for in_channels in self.in_channels
         )
+        if self.separable:
+            channels = max(16, self.in_channels[0] // 4, 4 * self.reg_max)
+            self.reg_preds = nn.ModuleList(
+                self._branch(in_channels, channels, 4 * self.reg_max)
+                for in_channels in self.in_channels
+            )
         # The reference keeps DFL's fixed bin values as a frozen convolution and counts
         # its reg_max weights among the parameters; so do we.
         proj = self.proj
         del self.proj
         self.proj = nn.Parameter(proj, requires_grad=False)
 
-    def _separable(self, in_channels: int, out_channels: int) -> nn.Module:
-        """Depthwise 3x3, then pointwise 1x1."""
-        return DepthwiseSeparableConvModule(
-            in_channels,
-            out_channels,
-            3,
-            padding=1,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
+    def _branch(self, in_channels: int, channels: int, outputs: int) -> nn.Module:
+        """Two depthwise separable 3x3 convolutions, then a 1x1 with bias."""
+        cfg = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg, separable=True)
+        return nn.Sequential(
+            conv3x3(in_channels, channels, **cfg),
+            conv3x3(channels, channels, **cfg),
+            nn.Conv2d(channels, outputs, 1),
         )
 
 

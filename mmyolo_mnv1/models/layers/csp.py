@@ -10,6 +10,8 @@ from mmyolo.models.layers import CSPLayerWithTwoConv
 from mmyolo.models.layers.yolo_bricks import DarknetBottleneck
 from mmyolo.registry import MODELS
 
+from .separable import conv3x3
+
 NORM_CFG = dict(type="BN", momentum=0.03, eps=0.001)
 ACT_CFG = dict(type="SiLU", inplace=True)
 
@@ -24,6 +26,8 @@ class C3k(CSPLayer):
         in_channels (int): Input channels.
         out_channels (int): Output channels.
         num_blocks (int): Number of bottlenecks. Defaults to 2.
+        separable (bool): Whether the 3x3 convolutions are depthwise separable.
+            Defaults to False.
         norm_cfg (dict): Normalisation of every convolution. Defaults to YOLO's BN.
         act_cfg (dict): Activation of every convolution. Defaults to SiLU.
     """
@@ -33,6 +37,7 @@ class C3k(CSPLayer):
         in_channels: int,
         out_channels: int,
         num_blocks: int = 2,
+        separable: bool = False,
         norm_cfg: ConfigType = NORM_CFG,
         act_cfg: ConfigType = ACT_CFG,
     ) -> None:
@@ -42,7 +47,7 @@ class C3k(CSPLayer):
         mid_channels = out_channels // 2
         self.blocks = nn.Sequential(
             *(
-                _bottleneck(mid_channels, 1.0, norm_cfg, act_cfg)
+                _bottleneck(mid_channels, 1.0, separable, norm_cfg, act_cfg)
                 for _ in range(num_blocks)
             )
         )
@@ -61,6 +66,8 @@ class C3k2(CSPLayerWithTwoConv):
         num_blocks (int): Number of blocks. Defaults to 1.
         c3k (bool): C3k blocks if True, plain bottlenecks if False. Defaults to False.
         expand_ratio (float): Hidden channels / output channels. Defaults to 0.5.
+        separable (bool): Whether the 3x3 convolutions are depthwise separable.
+            Defaults to False.
         norm_cfg (dict): Normalisation of every convolution. Defaults to YOLO's BN.
         act_cfg (dict): Activation of every convolution. Defaults to SiLU.
     """
@@ -72,6 +79,7 @@ class C3k2(CSPLayerWithTwoConv):
         num_blocks: int = 1,
         c3k: bool = False,
         expand_ratio: float = 0.5,
+        separable: bool = False,
         norm_cfg: ConfigType = NORM_CFG,
         act_cfg: ConfigType = ACT_CFG,
     ) -> None:
@@ -86,23 +94,32 @@ class C3k2(CSPLayerWithTwoConv):
         )
         mid = self.mid_channels
         self.blocks = nn.ModuleList(
-            C3k(mid, mid, norm_cfg=norm_cfg, act_cfg=act_cfg)
+            C3k(mid, mid, separable=separable, norm_cfg=norm_cfg, act_cfg=act_cfg)
             if c3k
-            else _bottleneck(mid, 0.5, norm_cfg, act_cfg)
+            else _bottleneck(mid, 0.5, separable, norm_cfg, act_cfg)
             for _ in range(num_blocks)
         )
 
 
 def _bottleneck(
-    channels: int, expansion: float, norm_cfg: ConfigType, act_cfg: ConfigType
+    channels: int,
+    expansion: float,
+    separable: bool,
+    norm_cfg: ConfigType,
+    act_cfg: ConfigType,
 ) -> DarknetBottleneck:
     """Residual 3x3 - 3x3 bottleneck with ``channels`` in and out."""
-    return DarknetBottleneck(
+    cfg = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+    block = DarknetBottleneck(
         channels,
         channels,
         expansion=expansion,
         kernel_size=(3, 3),
         padding=(1, 1),
-        norm_cfg=norm_cfg,
-        act_cfg=act_cfg,
+        **cfg,
     )
+    if separable:  # the parent can only make the second one so
+        mid_channels = int(channels * expansion)
+        block.conv1 = conv3x3(channels, mid_channels, separable=True, **cfg)
+        block.conv2 = conv3x3(mid_channels, channels, separable=True, **cfg)
+    return block

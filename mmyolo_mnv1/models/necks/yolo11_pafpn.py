@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch.nn as nn
-from mmcv.cnn import ConvModule
 from mmdet.utils import ConfigType, OptMultiConfig
 from mmyolo.models.layers import SPPFBottleneck
 from mmyolo.models.necks import YOLOv5PAFPN
@@ -11,6 +10,7 @@ from mmyolo.registry import MODELS
 
 from ..layers import C2PSA, C3k2
 from ..layers.csp import ACT_CFG, NORM_CFG
+from ..layers.separable import conv3x3
 from ..scales import TORCH_CONV_INIT, get_scale
 
 
@@ -31,6 +31,8 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         sppf_act (bool): Whether SPPF's first convolution has an activation: True as
             ultralytics 8.3 builds it (and as the official weights were trained),
             False as 8.4.0 does. Defaults to True.
+        separable (bool): Whether the 3x3 convolutions are depthwise separable (the
+            lite variants). Defaults to False.
         norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
         act_cfg (dict): Activation. Defaults to SiLU.
         freeze_all (bool): Whether to freeze the neck. Defaults to False.
@@ -47,6 +49,7 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         scale: str = "m",
         out_channels: Sequence[int] = (256, 512, 1024),
         sppf_act: bool = True,
+        separable: bool = False,
         norm_cfg: ConfigType = NORM_CFG,
         act_cfg: ConfigType = ACT_CFG,
         freeze_all: bool = False,
@@ -54,6 +57,7 @@ class YOLO11PAFPN(YOLOv5PAFPN):
     ) -> None:
         self.scale = get_scale(scale)
         self.sppf_act = sppf_act
+        self.separable = separable
         super().__init__(
             in_channels=list(in_channels),
             out_channels=[self.scale.channels(c) for c in out_channels],
@@ -84,12 +88,11 @@ class YOLO11PAFPN(YOLOv5PAFPN):
 
     def build_downsample_layer(self, idx: int) -> nn.Module:
         """Build the stride-2 convolution from level ``idx`` to ``idx + 1``."""
-        return ConvModule(
+        return conv3x3(
             self.out_channels[idx],
             self.out_channels[idx],
-            3,
             stride=2,
-            padding=1,
+            separable=self.separable,
             norm_cfg=self.norm_cfg,
             act_cfg=self.act_cfg,
         )
@@ -106,6 +109,7 @@ class YOLO11PAFPN(YOLOv5PAFPN):
             out_channels,
             num_blocks=self.scale.blocks(self.num_csp_blocks),
             c3k=c3k or self.scale.c3k,
+            separable=self.separable,
             norm_cfg=self.norm_cfg,
             act_cfg=self.act_cfg,
         )

@@ -1,0 +1,133 @@
+"""The transforms on real photos."""
+
+import random
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmyolo.registry import DATASETS, TRANSFORMS
+from skimage import data as photos
+
+from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.datasets import Letterbox, MosaicAffine
+from mmyolo_mnv1.errors import InputError
+
+
+@pytest.fixture
+def photo():
+    """A photo of 451 x 300 px with one box around a third of it."""
+    image = photos.chelsea()[..., ::-1].copy()
+    return dict(
+        img=image,
+        img_shape=image.shape[:2],
+        ori_shape=image.shape[:2],
+        gt_bboxes=np.array([[150.0, 100, 300, 200]], np.float32),
+        gt_bboxes_labels=np.array([0]),
+        gt_ignore_flags=np.array([False]),
+    )
+
+
+def test_letterbox(photo):
+    out = Letterbox(img_scale=(192, 160))(dict(photo))
+    assert out["img"].shape == (160, 192, 3)
+    top, _, left, _ = out["pad_param"].astype(int)
+    height, width = 128, 192  # 300 x 451 px in 160 x 192
+    assert (top, left) == (16, 0)
+    border = np.r_[out["img"][:top], out["img"][top + height :]]
+    assert (border == 114).all()  # grey in every channel
+    expected = np.array([150, 100, 300, 200]) * 192 / 451 + [left, top, left, top]
+    assert np.abs(out["gt_bboxes"] - expected).max() < 1
+    inside = out["img"][top : top + height]
+    resized = cv2.resize(photo["img"], (width, height), interpolation=cv2.INTER_AREA)
+    assert np.abs(inside.astype(int) - resized).mean() < 6
+
+
+@pytest.mark.parametrize(("multiplier", "side"), [(1.0, 640), (0.83, 544), (0.67, 416)])
+def test_letterbox_multiplier(photo, multiplier, side):
+    out = Letterbox(img_scale=(640, 640), multiplier=multiplier)(photo)
+    assert out["img"].shape == (side, side, 3)
+
+
+def test_batch_shape_wins(photo):
+    out = Letterbox(img_scale=(192, 192))(dict(photo, batch_shape=np.array([128, 192])))
+    assert out["img"].shape == (128, 192, 3)
+
+
+@pytest.mark.parametrize("scale", ["${input_scale}", (100, 64), 640])
+def test_sizes_are_checked(scale):
+    with pytest.raises(InputError, match="img_scale is"):
+        Letterbox(img_scale=scale)
+    with pytest.raises(InputError, match="img_scale is"):
+        MosaicAffine(img_scale=scale, pre_transform=[])
+
+
+def pipeline_of(root, digits, *transforms):
+    cfg = load_config(
+        root / "configs/yolo11_mnv1_n_digits.py", dict(data_root=str(digits))
+    )
+    dataset = cfg.train_dataloader.dataset
+    dataset.pipeline = [*dataset.pipeline[:2], *transforms]
+    return DATASETS.build(dataset)
+
+
+def test_mosaic_affine_is_mmyolos_chain(root, digits):
+    """One transform gives what the two of MMYOLO give with the same random numbers."""
+    load = load_config(root / "configs/yolo11_mnv1_n_digits.py").train_pipeline[:2]
+    affine = dict(
+        max_rotate_degree=0.0, max_shear_degree=0.0, scaling_ratio_range=(0.5, 1.5)
+    )
+    ours = dict(type="MosaicAffine", img_scale=(96, 64), pre_transform=load, **affine)
+    chain = [
+        dict(type="Mosaic", img_scale=(96, 64), pad_val=114.0, pre_transform=load),
+        dict(
+            type="YOLOv5RandomAffine",
+            border=(-48, -32),
+            border_val=(114, 114, 114),
+            **affine,
+        ),
+    ]
+    results = []
+    for transforms in ([ours], chain):
+        dataset = pipeline_of(root, digits, *transforms)
+        np.random.seed(3)
+        torch.manual_seed(3)
+        random.seed(3)
+        results.append([dataset[i] for i in range(4)])
+    for mine, theirs in zip(*results, strict=True):
+        assert mine["img"].shape == (64, 96, 3)
+        assert np.array_equal(mine["img"], theirs["img"])
+        assert torch.equal(mine["gt_bboxes"].tensor, theirs["gt_bboxes"].tensor)
+
+
+def test_training_pipeline_is_repeatable(root, digits):
+    """One seed, one sequence of pictures: Albumentations' random numbers included."""
+    cfg = load_config(
+        root / "configs/yolo11_mnv1_n_digits.py", dict(data_root=str(digits))
+    )
+    albu = next(t for t in cfg.train_pipeline if t["type"] == "SeededAlbu")
+    for transform in albu["transforms"]:
+        transform["p"] = 0.5
+    blurs = []
+    for _ in range(2):
+        transform = TRANSFORMS.build(albu)
+        np.random.seed(0)
+        rng = np.random.default_rng(0)
+        image = rng.integers(0, 256, (64, 64, 3), np.uint8)
+        boxes = np.array([[8.0, 8, 40, 40]], np.float32)
+        blurs.append(
+            [
+                transform(
+                    dict(
+                        img=image.copy(),
+                        gt_bboxes=boxes.copy(),
+                        gt_bboxes_labels=np.array([0]),
+                        gt_ignore_flags=np.array([False]),
+                    )
+                )["img"]
+                for _ in range(20)
+            ]
+        )
+    assert all(np.array_equal(a, b) for a, b in zip(*blurs, strict=True))
+    # Four transforms, each drawn by itself: more than all or none of them.
+    assert len({img.tobytes() for img in blurs[0]}) > 8

@@ -1,6 +1,7 @@
 """Pascal VOC to COCO, on real data and on damaged files."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from mmyolo_mnv1.annotations.coco import count_boxes
+from mmyolo_mnv1.annotations.splits import RandomSplit
 from mmyolo_mnv1.annotations.voc import voc_to_coco
 from mmyolo_mnv1.errors import InputError
 
@@ -53,6 +55,35 @@ def test_coordinates_clipping_and_size(voc, tmp_path):
     assert dog["bbox"] == [59, 4, 5, 15] and dog["ignore"] == 0
     assert [c["name"] for c in coco.dataset["categories"]] == ["cat", "dog"]
     assert (tmp_path / "out/images/b.jpg").is_file()
+
+
+def test_divides_a_folder_without_image_sets(voc, tmp_path, root, python):
+    shutil.rmtree(voc / "ImageSets")
+    tool = root / "tools/dataset_converters/voc_to_coco.py"
+    done = python(tool, voc, tmp_path / "out")
+    assert done.returncode == 1 and "divided by --splits train=0.8" in done.stderr
+    done = python(tool, voc, tmp_path / "out", "--split", "train=0.5", "test=0.5")
+    assert done.returncode == 0, done.stderr
+    names = [
+        COCO(str(tmp_path / "out/annotations" / f"{split}.json")).imgs[1]["file_name"]
+        for split in ("train", "test")
+    ]
+    assert sorted(names) == ["a.jpg", "b.jpg"]
+    shutil.rmtree(voc / "Annotations")
+    with pytest.raises(InputError, match=r"Annotations has no \*.xml"):
+        voc_to_coco(voc, tmp_path / "other", RandomSplit({"train": 1}))
+
+
+def test_a_box_that_repeats_another_is_dropped(voc, tmp_path):
+    (voc / "ImageSets/Main/train.txt").write_text("b\n")
+    damage(voc, "</annotation>", XML[XML.index("<object>") :])
+    result = voc_to_coco(voc, tmp_path / "out", ["train"])["train"]
+    assert count_boxes(result.coco) == {"cat": 1, "dog": 1}
+    path = voc / "Annotations/b.xml"
+    assert [(drop.reason, drop.what) for drop in result.dropped] == [
+        ("repeats another box", f"{path}:14: cat"),
+        ("repeats another box", f"{path}:19: dog"),
+    ]
 
 
 def test_order_of_classes(voc, tmp_path):

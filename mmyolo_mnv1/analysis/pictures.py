@@ -10,16 +10,81 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import get_box_tensor
 from mmdet.visualization import DetLocalVisualizer
 
 
 @contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
+def renamed(path: Path) -> Iterator[Path]:
     """A temporary path to write to, renamed to ``path`` when all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
     yield temporary
     os.replace(temporary, path)
+
+
+class BoxDrawer:
+    """Draws photos with their boxes and class names, each into a square cell.
+
+    Args:
+        classes (Sequence[str]): Class names by label.
+        cell (int): Side of a cell in pixels. Defaults to 400.
+    """
+
+    def __init__(self, classes: Sequence[str], cell: int = 400) -> None:
+        self.cell = cell
+        self.visualizer = DetLocalVisualizer(name="boxes", alpha=0.9, line_width=2)
+        tab10 = plt.get_cmap("tab10").colors
+        palette = [
+            tuple(round(255 * c) for c in tab10[i % len(tab10)])
+            for i in range(len(classes))
+        ]
+        self.visualizer.dataset_meta = dict(classes=tuple(classes), palette=palette)
+
+    def __call__(
+        self, image: np.ndarray, sample: DetDataSample, score_thr: float | None = None
+    ) -> np.ndarray:
+        """One cell, (cell, cell, 3) uint8 BGR.
+
+        Args:
+            image (np.ndarray): Photo, (H, W, 3) uint8 BGR.
+            sample (DetDataSample): Boxes in pixels of ``image``.
+            score_thr (float, optional): Draw the predictions above this score.
+                Defaults to None, which draws the ground truth.
+        """
+        zoom = self.cell / max(image.shape[:2])
+        image = cv2.resize(image, None, fx=zoom, fy=zoom)
+        truth = score_thr is None
+        sample = sample.clone().cpu()
+        instances = sample.gt_instances if truth else sample.pred_instances
+        if "bboxes" in instances:
+            instances.bboxes = get_box_tensor(instances.bboxes) * zoom
+        self.visualizer.add_datasample(
+            "",
+            image[..., ::-1],
+            sample,
+            draw_gt=truth,
+            draw_pred=not truth,
+            pred_score_thr=score_thr,
+        )
+        drawn = self.visualizer.get_image()[..., ::-1]
+        canvas = np.full((self.cell, self.cell, 3), 255, np.uint8)
+        canvas[: drawn.shape[0], : drawn.shape[1]] = drawn
+        return canvas
+
+
+def save_grid(cells: Sequence[np.ndarray], path: Path, columns: int) -> None:
+    """Save pictures of one size as a grid, row by row; missing ones are white.
+
+    Args:
+        cells (Sequence[np.ndarray]): (H, W, 3) uint8 BGR each.
+        path (Path): PNG to write.
+        columns (int): Pictures a row.
+    """
+    cells = [*cells, *[np.full_like(cells[0], 255)] * (-len(cells) % columns)]
+    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
+    with renamed(path) as temporary:
+        cv2.imwrite(str(temporary), np.vstack(rows))
 
 
 def draw_detections(
@@ -41,31 +106,9 @@ def draw_detections(
         columns (int): Photos a row. Defaults to 4.
         cell (int): Side of a photo's cell in pixels. Defaults to 400.
     """
-    visualizer = DetLocalVisualizer(name="detections", alpha=0.9, line_width=2)
-    tab10 = plt.get_cmap("tab10").colors
-    palette = [
-        tuple(round(255 * c) for c in tab10[i % len(tab10)])
-        for i in range(len(classes))
-    ]
-    visualizer.dataset_meta = dict(classes=tuple(classes), palette=palette)
-    cells = []
-    for sample in samples:
-        image = cv2.imread(sample.img_path)
-        zoom = cell / max(image.shape[:2])
-        image = cv2.resize(image, None, fx=zoom, fy=zoom)
-        sample = sample.clone().cpu()
-        sample.pred_instances.bboxes *= zoom
-        visualizer.add_datasample(
-            "", image[..., ::-1], sample, draw_gt=False, pred_score_thr=score_thr
-        )
-        canvas = np.full((cell, cell, 3), 255, np.uint8)
-        drawn = visualizer.get_image()[..., ::-1]
-        canvas[: drawn.shape[0], : drawn.shape[1]] = drawn
-        cells.append(canvas)
-    cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
-    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
-    with _renamed(path) as temporary:
-        cv2.imwrite(str(temporary), np.vstack(rows))
+    draw = BoxDrawer(classes, cell)
+    cells = [draw(cv2.imread(s.img_path), s, score_thr) for s in samples]
+    save_grid(cells, path, columns)
 
 
 def draw_training_curve(work_dir: Path, path: Path) -> None:
@@ -108,6 +151,6 @@ def draw_training_curve(work_dir: Path, path: Path) -> None:
     right.set_ylim(0, 1)
     right.set_ylabel("held-out mAP", color="tab:orange")
     right.legend(loc="lower right")
-    with _renamed(path) as temporary:
+    with renamed(path) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
     plt.close(figure)

@@ -1,58 +1,47 @@
 """Pascal VOC to COCO."""
 
-import filecmp
 import math
-import os
-import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from PIL import Image, UnidentifiedImageError
-
 from ..errors import InputError
-from .coco import add_box, coco_dict, write_json
-
-
-@dataclass
-class VocBox:
-    """One object: class name, corners in pixels (0-based), and where it stands."""
-
-    name: str
-    corners: tuple[float, float, float, float]
-    difficult: bool
-    where: str
-
-
-@dataclass
-class Converted:
-    """What became of a split: its COCO document, and the boxes dropped and clipped."""
-
-    coco: dict
-    dropped: list[str] = field(default_factory=list)
-    clipped: int = 0
+from .conversion import (
+    AnnotatedImage,
+    Box,
+    Converted,
+    choose_classes,
+    image_size,
+    read_images,
+    read_text,
+    write_coco,
+)
+from .splits import RandomSplit
 
 
 def voc_to_coco(
-    src: Path, dst: Path, splits: Sequence[str], classes: Sequence[str] | None = None
+    src: Path,
+    dst: Path,
+    splits: Sequence[str] | RandomSplit,
+    classes: Sequence[str] | None = None,
 ) -> dict[str, Converted]:
-    """Convert splits of a Pascal VOC tree to COCO.
+    """Convert a Pascal VOC tree to COCO.
 
-    ``src`` has ``Annotations/*.xml``, ``ImageSets/Main/<split>.txt`` and
-    ``JPEGImages/``. ``dst`` gets ``annotations/<split>.json`` and, in ``images/``, the
-    photos (hard links where the file system can, copies elsewhere). VOC counts pixels
-    from 1: all corners are shifted by -1, as MMDetection's converter does. Boxes are
-    clipped to the image; those without area are dropped. Nothing is written unless
-    everything could be read, and no other photo in ``images/`` has a name needed.
+    ``src`` has ``Annotations/*.xml``, ``JPEGImages/`` and, unless it is divided anew,
+    ``ImageSets/Main/<split>.txt``. VOC counts pixels from 1: all corners are shifted
+    by -1, as MMDetection's converter does. Nothing is written unless everything could
+    be read. What is written: :func:`~mmyolo_mnv1.annotations.conversion.write_coco`.
 
     Args:
         src (Path): The VOC folder.
         dst (Path): Where to write.
-        splits (Sequence[str]): Names of the splits.
+        splits (Sequence[str] | RandomSplit): Names of the splits, or how to divide
+            all annotated images.
         classes (Sequence[str], optional): Class names in order. Defaults to None, all
-            names of the splits, sorted.
+            names that occur, sorted.
 
     Returns:
         dict[str, Converted]: By split.
@@ -60,38 +49,31 @@ def voc_to_coco(
     Raises:
         InputError: Naming the file, and the line in it, that cannot be read.
     """
-    names = {split: _read_split(src, split) for split in splits}
-    parsed = {
-        name: _read_xml(src / "Annotations" / f"{name}.xml")
-        for split in names.values()
-        for name in split
-    }
-    if classes and len(set(classes)) < len(classes):
-        raise InputError(f"--classes {list(classes)}: a name stands twice: remove one")
-    found = {box.name for boxes in parsed.values() for box in boxes}
-    classes = list(classes) if classes else sorted(found)
-    for box in (box for boxes in parsed.values() for box in boxes):
-        if box.name not in classes:
-            raise InputError(
-                f"{box.where}: class {box.name!r} is not one of {classes}: "
-                "add it to --classes or mend the annotation"
-            )
-    images = {name: _find_image(src, name) for name in parsed}
-    results = {
-        split: _to_coco(split_names, parsed, images, classes)
-        for split, split_names in names.items()
-    }
-    for image in images.values():
-        there = dst / "images" / image.name
-        if there.exists() and not filecmp.cmp(image, there, shallow=False):
-            raise InputError(
-                f"{there} exists and is not {image}: remove it or choose another DST"
-            )
-    for image in images.values():
-        _link(image, dst / "images" / image.name)
-    for split, result in results.items():
-        write_json(result.coco, dst / "annotations" / f"{split}.json")
-    return results
+    if isinstance(splits, RandomSplit):
+        lists, names = {}, _annotated(src)
+    else:
+        lists = {split: _read_split(src, split) for split in splits}
+        names = list(dict.fromkeys(chain(*lists.values())))
+    images = dict(zip(names, read_images(names, partial(_read, src)), strict=True))
+    chosen = {split: [images[name] for name in lists[split]] for split in lists}
+    if isinstance(splits, RandomSplit):
+        chosen = splits(images)
+    return write_coco(chosen, choose_classes(images.values(), classes), dst)
+
+
+def _annotated(src: Path) -> list[str]:
+    names = sorted(path.stem for path in (src / "Annotations").glob("*.xml"))
+    if not names:
+        raise InputError(
+            f"{src / 'Annotations'} has no *.xml: SRC must be a Pascal VOC folder"
+        )
+    return names
+
+
+def _read(src: Path, name: str) -> AnnotatedImage:
+    boxes = _read_xml(src / "Annotations" / f"{name}.xml")
+    path = _find_image(src, name)
+    return AnnotatedImage(path, path.name, image_size(path), boxes)
 
 
 def _read_split(src: Path, split: str) -> list[str]:
@@ -102,14 +84,11 @@ def _read_split(src: Path, split: str) -> list[str]:
         raise InputError(
             f"{path} not found: --splits takes {have}"
             if have
-            else f"{path} not found: SRC must be a Pascal VOC folder"
+            else f"{path} not found: SRC must be a Pascal VOC folder; "
+            "one without ImageSets is divided by --splits train=0.8 val=0.2"
         )
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as e:
-        raise InputError(f"{path}: not UTF-8 text ({e}): save it as UTF-8") from None
     names: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         name = line.split()[0]
@@ -124,7 +103,7 @@ def _read_split(src: Path, split: str) -> list[str]:
     return list(names)
 
 
-def _read_xml(path: Path) -> list[VocBox]:
+def _read_xml(path: Path) -> list[Box]:
     try:
         root = _parse(path)
     except OSError:
@@ -154,7 +133,7 @@ def _parse(path: Path) -> ElementTree.Element:
     return builder.close()
 
 
-def _read_object(path: Path, obj: ElementTree.Element) -> VocBox:
+def _read_object(path: Path, obj: ElementTree.Element) -> Box:
     where = f"{path}:{obj.get('line')}"
     name = (obj.findtext("name") or "").strip()
     if not name:
@@ -175,7 +154,7 @@ def _read_object(path: Path, obj: ElementTree.Element) -> VocBox:
                 "give a number of pixels"
             ) from None
     difficult = (obj.findtext("difficult") or "0").strip() == "1"
-    return VocBox(name, tuple(corners), difficult, where)
+    return Box(name, tuple(corners), where, dict(ignore=int(difficult)))
 
 
 def _find_image(src: Path, name: str) -> Path:
@@ -186,56 +165,3 @@ def _find_image(src: Path, name: str) -> Path:
     raise InputError(
         f"{folder / name}.jpg not found: restore it or take it off its split"
     )
-
-
-def _to_coco(
-    names: list[str],
-    parsed: dict[str, list[VocBox]],
-    images: dict[str, Path],
-    classes: list[str],
-) -> Converted:
-    result = Converted(coco_dict(classes))
-    for image_id, name in enumerate(names, 1):
-        width, height = _image_size(images[name])
-        result.coco["images"].append(
-            dict(id=image_id, file_name=images[name].name, width=width, height=height)
-        )
-        for box in parsed[name]:
-            left, top, right, bottom = box.corners
-            x1, x2 = (min(max(x, 0), width) for x in (left, right))
-            y1, y2 = (min(max(y, 0), height) for y in (top, bottom))
-            if x2 <= x1 or y2 <= y1:
-                result.dropped.append(
-                    f"{box.where}: {box.name} of {right - left:g} x {bottom - top:g} px"
-                )
-                continue
-            result.clipped += (x1, y1, x2, y2) != box.corners
-            add_box(
-                result.coco,
-                image_id,
-                classes.index(box.name) + 1,
-                (x1, y1, x2 - x1, y2 - y1),
-                ignore=int(box.difficult),
-            )
-    return result
-
-
-def _image_size(path: Path) -> tuple[int, int]:
-    """Width and height from the image's own header: <size> in the XML may be wrong."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, UnidentifiedImageError):
-        raise InputError(f"{path} is not a readable image: replace it") from None
-
-
-def _link(src: Path, dst: Path) -> None:
-    dst.parent.mkdir(parents=True, exist_ok=True)
-    if dst.exists():
-        return
-    try:
-        os.link(src, dst)
-    except OSError:
-        temporary = dst.with_name(dst.name + ".tmp")
-        shutil.copyfile(src, temporary)
-        os.replace(temporary, dst)

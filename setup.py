@@ -27,6 +27,8 @@ setup(
     license="GPL-3.0",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["mmyolo_mnv1*"]),
+    # .mim holds links to configs, tools and indexes; what is installed are the files.
+    package_data={"mmyolo_mnv1": [f".mim/**/*.{e}" for e in ("md", "py", "sh", "yml")]},
     install_requires=requirements("runtime"),
     extras_require={
         "mim": requirements("mminstall"),

@@ -13,8 +13,13 @@ from typing import Any
 
 from mmdet.utils import replace_cfg_vals
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 
 from .errors import InputError
+
+#: This package, which MMEngine then knows in ``_base_ = "mmyolo_mnv1::…"``.
+PACKAGE = "mmyolo_mnv1"
+MODULE2PACKAGE.setdefault(PACKAGE, PACKAGE)
 
 #: The largest stride: input sides are multiples of it.
 STRIDE = 32
@@ -54,8 +59,9 @@ def resolve(cfg: Config) -> Config:
     - ``data_root`` and ``ann_files`` give ``ann_paths``;
     - ``max_epochs`` less ``close_mosaic_epochs`` is ``switch_epoch``.
 
-    Then each ``${name}`` is replaced. Resolving twice does no harm; a config without
-    these names is returned as it is.
+    Then each ``${name}`` is replaced. The scope that MMEngine notes in what comes from
+    ``mmyolo_mnv1::`` goes: no registry has it. Resolving twice does no harm; a config
+    without these names is returned as it is.
 
     Args:
         cfg (Config): As read from files.
@@ -67,7 +73,7 @@ def resolve(cfg: Config) -> Config:
         InputError: If a value is out of range, the model's or a dataset's classes
             disagree with ``classes``, or a placeholder names nothing.
     """
-    values = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
+    values = Config(_without_scope(cfg._cfg_dict.to_dict()), filename=cfg.filename)
     if "img_scale" in values:
         values.input_scale = input_scale(values.img_scale, values.get("rho", 1.0))
         values.input_size = max(values.input_scale)
@@ -133,6 +139,19 @@ def input_shape(cfg: Config) -> tuple[int, int]:
         )
     width, height = cfg.input_scale
     return height, width
+
+
+def _without_scope(node: Any) -> Any:
+    """A copy without MMEngine's ``_scope_`` of no or this package; others stay."""
+    if isinstance(node, dict):
+        return {
+            key: _without_scope(value)
+            for key, value in node.items()
+            if key != "_scope_" or value not in (None, PACKAGE)
+        }
+    if isinstance(node, (list, tuple)):
+        return type(node)(map(_without_scope, node))
+    return node
 
 
 def _count_classes(classes: Any) -> int:

@@ -1,27 +1,76 @@
-"""What `pip install .` installs."""
+"""What `pip install .` installs, and MIM's commands on it."""
 
+import os
 import shutil
+import sys
 import zipfile
+from pathlib import Path
+
+import pytest
 
 from mmyolo_mnv1 import mmyolo_guard
+from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.errors import InputError
+
+MIM = Path(sys.executable).with_name("mim")
+PIP = ("-m", "pip", "--disable-pip-version-check")
 
 
-def test_wheel_has_every_module_and_the_requirements(root, python, tmp_path):
-    source = tmp_path / "source"
-    shutil.copytree(
-        root,
-        source,
-        ignore=lambda folder, names: [
-            n for n in names if n in {".venv", ".git", "data", "work_dirs", "build"}
-        ],
-    )
-    done = python(
-        *("-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "."),
-        *("-w", tmp_path),
-        cwd=source,
-    )
+@pytest.fixture(scope="module")
+def source(root, tmp_path_factory) -> Path:
+    """A copy of the repository; links stay links."""
+    out = tmp_path_factory.mktemp("source") / "source"
+    leave = shutil.ignore_patterns(".venv", ".git", "data", "work_dirs", "build")
+    shutil.copytree(root, out, symlinks=True, ignore=leave)
+    return out
+
+
+@pytest.fixture(scope="module")
+def build_wheel(python, tmp_path_factory):
+    """Build a wheel of a source folder or archive."""
+
+    def build(src: Path) -> Path:
+        out = tmp_path_factory.mktemp("wheel")
+        cwd, what = (src, ".") if src.is_dir() else (out, src)
+        done = python(
+            *(*PIP, "wheel", "-q", "--no-deps", "--no-build-isolation", what),
+            *("-w", out),
+            cwd=cwd,
+        )
+        assert done.returncode == 0, done.stderr
+        (wheel,) = out.glob("mmyolo_mnv1-*.whl")
+        return wheel
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def wheel(source, build_wheel) -> Path:
+    return build_wheel(source)
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, python, tmp_path_factory):
+    """Run Python where the wheel is installed, and not the repository."""
+    site = tmp_path_factory.mktemp("site")
+    done = python(*PIP, "install", "-q", "--no-deps", "--target", site, wheel)
     assert done.returncode == 0, done.stderr
-    (wheel,) = tmp_path.glob("mmyolo_mnv1-*.whl")
+
+    def run(*args, cwd: Path, path: str = os.environ["PATH"]):
+        env = os.environ | dict(PYTHONPATH=str(site), PATH=path)
+        return python(*args, cwd=cwd, env=env)
+
+    run.package = site / "mmyolo_mnv1"
+    return run
+
+
+def contents(wheel: Path) -> dict[str, int]:
+    """Checksums of the files in a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {i.filename: i.CRC for i in archive.infolist()}
+
+
+def test_wheel_has_every_module_and_the_requirements(root, wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         info = next(n for n in names if n.endswith("METADATA"))
@@ -32,6 +81,150 @@ def test_wheel_has_every_module_and_the_requirements(root, python, tmp_path):
         if not line.startswith("#"):
             assert f'Requires-Dist: {line}; extra == "mim"' in metadata
     assert "Requires-Dist: albumentations==" in metadata
+
+
+def test_wheel_has_the_files_behind_the_links(source, wheel):
+    expected = {"model-index.yml", "dataset-index.yml"}
+    for folder in ("configs", "tools"):
+        assert (source / "mmyolo_mnv1/.mim" / folder).is_symlink()
+        expected |= {
+            str(path.relative_to(source))
+            for path in (source / folder).rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
+    assert {"tools/train.py", "configs/_base_/models/yolo11.py"} <= expected
+    prefix = "mmyolo_mnv1/.mim/"
+    with zipfile.ZipFile(wheel) as archive:
+        names = [n for n in archive.namelist() if n.startswith(prefix)]
+        assert {n.removeprefix(prefix) for n in names} == expected
+        for name in names:
+            file = source / name.removeprefix(prefix)
+            assert archive.read(name) == file.read_bytes()
+        assert not [n for n in archive.namelist() if "__pycache__" in n]
+
+
+def test_source_distribution_gives_the_same_wheel(
+    source, wheel, build_wheel, python, tmp_path
+):
+    done = python("setup.py", "-q", "sdist", "-d", tmp_path, cwd=source)
+    assert done.returncode == 0, done.stderr
+    (archive,) = tmp_path.glob("mmyolo_mnv1-*.tar.gz")
+    assert contents(build_wheel(archive)) == contents(wheel)
+
+
+CHILD = """
+_base_ = "mmyolo_mnv1::_base_/../yolo11_mnv1_n_digits.py"
+img_scale = (96, 96)
+max_epochs, close_mosaic_epochs, val_interval = 1, 0, 1
+loader = dict(num_workers=0, persistent_workers=False)
+train_dataloader = dict(loader, batch_size=8)
+val_dataloader = loader
+test_dataloader = loader
+"""
+
+
+@pytest.mark.slow
+def test_mim_trains_and_tests_a_child_of_the_installed_config(
+    installed, digits, tmp_path
+):
+    (tmp_path / "child.py").write_text(f"{CHILD}data_root = {str(digits)!r}\n")
+    done = installed(MIM, "train", "mmyolo_mnv1", "child.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert str(installed.package / ".mim/tools/train.py") in done.stdout
+    checkpoint = tmp_path / "work_dirs/child/epoch_1.pth"
+    assert checkpoint.is_file()
+    done = installed(
+        *(MIM, "test", "mmyolo_mnv1", "child.py", "-C", checkpoint), cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "coco/bbox_mAP:" in done.stdout
+
+
+def test_mim_finds_the_package(installed, tmp_path):
+    def mim(*args):
+        done = installed(MIM, *args, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    assert "mmyolo-mnv1" in mim("list")
+    out = mim(
+        *("search", "mmyolo_mnv1", "--model", "mobilenetv1-yolo11"),
+        *("--dataset", "coco", "--field", "parameters", "input_size"),
+        *("--condition", "parameters<2000000,epochs==500,amp=='no'"),
+    )
+    assert "config id: yolo11_mnv1_n_a025\n" in out and "1881920" in out
+    assert "yolo11_m\n" not in out and "digits" not in out
+    config = installed.package / ".mim/configs/yolo11_mnv1_m_r080.py"
+    assert "input_size = 512" in mim("run", "mmyolo-mnv1", "print_config", config)
+
+
+def test_mim_says_that_there_are_no_weights(installed, tmp_path):
+    done = installed(
+        *(MIM, "download", "mmyolo_mnv1", "--config", "yolo11_m", "--dest", tmp_path),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert "but got {'weight'}" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_mim_unpacks_coco(installed, tmp_path):
+    raw = tmp_path / "data/OpenDataLab___COCO_2017/raw"
+    for name, file in (
+        ("Images/train2017", "train2017/000000000009.jpg"),
+        ("Images/val2017", "val2017/000000000139.jpg"),
+        ("Annotations/annotations_trainval2017", "annotations/instances_val2017.json"),
+    ):
+        archive = raw / f"{name}.zip"
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.writestr(file, file)
+    odl = tmp_path / "bin/odl"  # stands for OpenDataLab's client
+    odl.parent.mkdir()
+    odl.write_text('#!/bin/sh\necho "$@" > asked\n')
+    odl.chmod(0o755)
+    done = installed(
+        *(MIM, "download", "mmyolo_mnv1", "--dataset", "coco2017"),
+        cwd=tmp_path,
+        path=f"{odl.parent}:{os.environ['PATH']}",
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "asked").read_text() == "get OpenDataLab/COCO_2017 -d data\n"
+    unpacked = (tmp_path / "data/coco").rglob("*.*")
+    assert {p.relative_to(tmp_path / "data/coco").as_posix() for p in unpacked} == {
+        "train2017/000000000009.jpg",
+        "val2017/000000000139.jpg",
+        "annotations/instances_val2017.json",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "_base_/yolo11_finetune.py",
+            "classes = ('cat',)\nann_files = _base_.ann_files",
+        ),
+        ("_base_/../yolo11_mnv1_m_lite.py", "train_dataloader = dict(batch_size=2)"),
+        ("classification/mobilenet_v1_0.5_8xb32_in1k.py", "data = _base_.data"),
+    ],
+)
+def test_base_by_package_is_base_by_path(root, tmp_path, name, lines):
+    """Both give the same config, without MMEngine's scope, from any folder."""
+    path = tmp_path / "child.py"
+    texts = []
+    for base in (f"mmyolo_mnv1::{name}", str(root / "configs" / name)):
+        path.write_text(f"_base_ = {base!r}\n{lines}\n")
+        texts.append(load_config(path).pretty_text)
+    assert texts[0] == texts[1]
+
+
+def test_unknown_base_ends_with_one_line(tmp_path):
+    path = tmp_path / "child.py"
+    path.write_text("_base_ = 'mmyolo_mnv1::_base_/none.py'\n")
+    with pytest.raises(InputError, match="configs/_base_/none.py") as error:
+        load_config(path)
+    assert "\n" not in str(error.value)
 
 
 def test_guard_is_for_the_pinned_mmyolo(root):

@@ -70,5 +70,9 @@ if ! "$venv/bin/python" -c 'import cv2' 2>/dev/null; then
     pip install -q --no-deps --force-reinstall "opencv-python-headless==$version"
 fi
 pip install -q --no-build-isolation --no-deps -e .
+# MIM looks for packages in site-packages only; pip removes the link with the package.
+site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+ln -sfn "$PWD/mmyolo_mnv1" "$site/mmyolo_mnv1"
+echo mmyolo_mnv1,, >>"$site"/mmyolo_mnv1-*.dist-info/RECORD
 pip check
 echo "installed; \`make doctor\` looks it over"

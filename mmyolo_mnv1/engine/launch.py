@@ -1,0 +1,126 @@
+"""What ``tools/train.py`` and ``tools/test.py`` do between arguments and runner."""
+
+import argparse
+import os
+from pathlib import Path
+
+from mmdet.engine.hooks.utils import trigger_visualization_hook
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.device import get_device
+from mmengine.evaluator import DumpResults
+from mmyolo.registry import RUNNERS
+
+from ..config import load_config
+from ..errors import InputError
+
+
+def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that training and testing share, with MMYOLO's names."""
+    parser.add_argument("config", help="config file")
+    parser.add_argument("--work-dir", help="for logs and checkpoints")
+    parser.add_argument(
+        "--cfg-options", nargs="+", action=DictAction, help="K=V: values of the config"
+    )
+    launchers = ["none", "pytorch", "slurm", "mpi"]
+    parser.add_argument("--launcher", choices=launchers, default="none")
+    # torch.distributed.launch, which MIM calls, gives the rank as an argument.
+    parser.add_argument(
+        *("--local_rank", "--local-rank"), type=int, default=0, help=argparse.SUPPRESS
+    )
+
+
+def launch_config(args: argparse.Namespace) -> Config:
+    """Read the config and put in what the command line says.
+
+    The work directory is that of the command line, else the config's, else
+    ``work_dirs/`` and the config's name.
+
+    Args:
+        args (argparse.Namespace): See :func:`add_launch_arguments`.
+
+    Raises:
+        InputError: See :func:`mmyolo_mnv1.config.load_config`.
+    """
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    cfg = load_config(args.config, args.cfg_options)
+    cfg.launcher = args.launcher
+    default = str(Path("work_dirs") / Path(args.config).stem)
+    cfg.work_dir = args.work_dir or cfg.get("work_dir") or default
+    return cfg
+
+
+def train_detector(cfg: Config, amp: bool = False, resume: str | None = None) -> None:
+    """Train.
+
+    Args:
+        cfg (Config): See :func:`launch_config`.
+        amp (bool): Automatic mixed precision. Defaults to False.
+        resume (str, optional): A checkpoint to go on from, or ``auto``: the newest in
+            the work directory, if there is one. Defaults to None.
+
+    Raises:
+        InputError: If the checkpoint is missing, or ``amp`` goes neither with this
+            machine nor with the config's optimizer wrapper.
+    """
+    if amp:
+        _enable_amp(cfg)
+    if resume:
+        cfg.resume = True
+        cfg.load_from = None if resume == "auto" else _checkpoint_path(resume)
+    RUNNERS.build(cfg).train()
+
+
+def test_detector(cfg: Config, args: argparse.Namespace) -> None:
+    """Test a checkpoint.
+
+    Args:
+        cfg (Config): See :func:`launch_config`.
+        args (argparse.Namespace): ``checkpoint``, ``out``, ``json_prefix``, ``tta``,
+            ``show``, ``show_dir`` and ``wait_time`` of ``tools/test.py``.
+
+    Raises:
+        InputError: If the checkpoint is missing, ``out`` is no pickle file, or the
+            config has no test-time augmentation.
+    """
+    cfg.load_from = _checkpoint_path(args.checkpoint)
+    if args.out and not args.out.endswith((".pkl", ".pickle")):
+        raise InputError(f"--out {args.out}: give a name that ends in .pkl")
+    if args.show or args.show_dir:
+        trigger_visualization_hook(cfg, args)
+    if args.json_prefix:
+        cfg.test_evaluator.update(format_only=True, outfile_prefix=args.json_prefix)
+    if args.tta:
+        _enable_tta(cfg)
+    runner = RUNNERS.build(cfg)
+    if args.out:
+        runner.test_evaluator.metrics.append(DumpResults(args.out))
+    runner.test()
+
+
+def _checkpoint_path(path: str) -> str:
+    """The same path; a web address is taken as it is."""
+    if "://" not in path and not Path(path).is_file():
+        raise InputError(f"checkpoint {path} not found")
+    return path
+
+
+def _enable_amp(cfg: Config) -> None:
+    if get_device() == "cpu":
+        raise InputError("--amp needs a GPU, and there is none: leave it out")
+    wrapper = cfg.optim_wrapper.get("type", "OptimWrapper")
+    if wrapper == "OptimWrapper":
+        cfg.optim_wrapper.update(type="AmpOptimWrapper", loss_scale="dynamic")
+    elif wrapper != "AmpOptimWrapper":
+        raise InputError(
+            f"--amp: optim_wrapper.type is {wrapper}: it goes with OptimWrapper"
+        )
+
+
+def _enable_tta(cfg: Config) -> None:
+    if "tta_model" not in cfg or "tta_pipeline" not in cfg:
+        raise InputError(
+            f"--tta: config {cfg.filename} has no tta_model and tta_pipeline"
+        )
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    # Batch shapes fix the size that the augmentation varies.
+    cfg.test_dataloader.dataset.update(pipeline=cfg.tta_pipeline, batch_shapes_cfg=None)

@@ -1,0 +1,24 @@
+"""Train a model: train.py CONFIG."""
+
+import argparse
+
+from mmyolo_mnv1.engine import launch
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    launch.add_launch_arguments(parser)
+    parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="CHECKPOINT",
+        help="go on from it; without a value, from the newest in the work directory",
+    )
+    args = parser.parse_args()
+    launch.train_detector(launch.launch_config(args), args.amp, args.resume)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,7 @@
 ``backbone.*`` is this package's MobileNetV1, ``head.fc.*`` a linear head.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from pprint import pformat
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from ..errors import InputError
+from .naming import check_names, listed
 
 T = TypeVar("T")
 
@@ -61,13 +62,7 @@ def rename(path: Path, tensors: Mapping[str, T], names: dict[str, str]) -> dict[
     Raises:
         InputError: Listing the tensors that are left over or missing.
     """
-    left = [name for name in tensors if name not in names]
-    missing = [name for name in names if name not in tensors]
-    if left or missing:
-        raise InputError(
-            f"{path} is not the MobileNetV1 classifier expected: "
-            f"{_listed('left over', left)}, {_listed('missing', missing)}"
-        )
+    check_names(tensors, names, f"{path} is not the MobileNetV1 classifier expected")
     return {ours: tensors[theirs] for theirs, ours in names.items()}
 
 
@@ -103,7 +98,7 @@ def classifier_meta(path: Path, state_dict: dict[str, Tensor], **expects: Any) -
     if wrong:
         raise InputError(
             f"{path} is not MobileNetV1 with alpha {alpha:g}: "
-            f"{_listed('of another shape', wrong)}"
+            f"{listed('of another shape', wrong)}"
         )
     return dict(
         num_classes=num_classes,
@@ -129,10 +124,3 @@ def describe(meta: dict, path: Path) -> str:
         f"{meta['num_classes']} classes. In the config of a detector:\n"
         f"model = {pformat(model, sort_dicts=False)}"
     )
-
-
-def _listed(what: str, names: Sequence[str], limit: int = 10) -> str:
-    if not names:
-        return f"0 {what}"
-    more = ", …" if len(names) > limit else ""
-    return f"{len(names)} {what} ({', '.join(names[:limit])}{more})"

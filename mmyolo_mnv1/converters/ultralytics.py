@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..models.scales import SCALES
+from .naming import check_names
 from .unpickle import Inert, load_inert
 from .yolo11_names import BN_NAMES, DETECT, HEAD, LAYERS, tensor_names
 
@@ -44,6 +45,7 @@ OTHERS = {
     "C2f": "YOLOv8",
     "C3": "YOLOv5",
 }
+NOT_YOLO11 = "the tensors are not those of YOLO11"
 #: Epsilon of YOLO's BN.
 BN_EPS = 1e-3
 
@@ -127,7 +129,7 @@ def ultralytics_to_mmyolo(source: Source) -> tuple[dict[str, Tensor], dict]:
     )
     fused = _add_identity_bn(tensors)
     names = dict(tensor_names(letter))
-    _check_names(tensors, names)
+    check_names(tensors, names, NOT_YOLO11)
     _check_widths(tensors, letter)
     state_dict = {ours: tensors[theirs] for theirs, ours in names.items()}
     for ours, tensor in state_dict.items():
@@ -169,7 +171,7 @@ def mmyolo_to_ultralytics(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         "neck.reduce_layers.2.1.blocks.1.ffn.0.conv.weight",
     )
     names = {ours: theirs for theirs, ours in tensor_names(letter)}
-    _check_names(state_dict, names)
+    check_names(state_dict, names, NOT_YOLO11)
     result = {theirs: state_dict[ours].detach() for ours, theirs in names.items()}
     dfl = f"model.{DETECT}.dfl.conv.weight"
     result[dfl] = result[dfl].view(1, -1, 1, 1)
@@ -250,21 +252,6 @@ def _add_identity_bn(tensors: dict[str, Tensor]) -> bool:
     return bool(biases)
 
 
-def _check_names(tensors: dict[str, Tensor], expected: dict[str, str]) -> None:
-    """Every tensor must be expected, every expected one there.
-
-    Raises:
-        InputError: Listing what is left over and what is missing.
-    """
-    left = [name for name in tensors if name not in expected]
-    missing = [name for name in expected if name not in tensors]
-    if left or missing:
-        raise InputError(
-            f"the tensors are not those of YOLO11: {len(left)} left over "
-            f"{_some(left)}, {len(missing)} missing {_some(missing)}"
-        )
-
-
 def _check_widths(tensors: dict[str, Tensor], letter: str) -> None:
     """Each layer must be as wide as the scale has it.
 
@@ -279,8 +266,6 @@ def _check_widths(tensors: dict[str, Tensor], letter: str) -> None:
         if width != expected:
             wrong.append(f"{name} has {width} channels instead of {expected}")
     if wrong:
-        raise InputError(f"the widths are not those of YOLO11{letter}: {_some(wrong)}")
-
-
-def _some(names: list[str]) -> str:
-    return f"({', '.join(names[:5])}{', …' if len(names) > 5 else ''})" if names else ""
+        raise InputError(
+            f"the widths are not those of YOLO11{letter}: {'; '.join(wrong[:5])}"
+        )

@@ -61,13 +61,13 @@ def test_part_that_fits_is_counted(runner, tmp_path, monkeypatch):
 @pytest.mark.parametrize("weights", [{}, {"fc.weight": torch.ones(2)}])
 def test_nothing_that_fits_is_refused(runner, tmp_path, weights):
     torch.save(dict(state_dict=weights), tmp_path / "x.pth")
-    with pytest.raises(InputError, match="0 of the model's .* of another model"):
+    with pytest.raises(InputError, match="x.pth: 0 of the model's .* of another model"):
         runner.load_checkpoint(str(tmp_path / "x.pth"))
 
 
 def test_names_of_a_wrapped_model_fit():
     weights = {"a": torch.ones(1)}
-    assert compare_tensors({"module.a": torch.ones(1)}, weights) == ""
+    assert compare_tensors({"module.a": torch.ones(1)}, weights) == (1, "")
 
 
 def view(boxes, flip):

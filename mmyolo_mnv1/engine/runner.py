@@ -48,13 +48,20 @@ class YOLO11Runner(Runner):
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
         given = checkpoint.get("state_dict", checkpoint)
-        message = compare_tensors(given, model.state_dict())
+        fits, message = compare_tensors(given, model.state_dict())
+        if not fits:
+            raise InputError(
+                f"{filename}: {message}: the checkpoint is of another model, or of "
+                "another form"
+            )
         if message:
             print_log(f"{filename}: {message}", logger="current", level=logging.WARNING)
         return checkpoint
 
 
-def compare_tensors(given: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
+def compare_tensors(
+    given: dict[str, Tensor], wanted: dict[str, Tensor]
+) -> tuple[int, str]:
     """How much of a model's state dict a checkpoint covers.
 
     Args:
@@ -62,10 +69,8 @@ def compare_tensors(given: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
         wanted (dict[str, Tensor]): Of the model.
 
     Returns:
-        str: One line; empty if everything fits.
-
-    Raises:
-        InputError: If nothing fits.
+        tuple[int, str]: Number of tensors that fit, and what does not, in one line;
+        empty if all do.
     """
     given = {name.removeprefix("module."): t for name, t in given.items()}
     common = [name for name in wanted if name in given]
@@ -79,9 +84,6 @@ def compare_tensors(given: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
         for names, what in groups
         if names
     )
-    message = f"{fits} of the model's {len(wanted)} tensors match; {rest}"
-    if not fits:
-        raise InputError(
-            f"{message}: the checkpoint is of another model, or of another form"
-        )
-    return message if rest else ""
+    if not rest:
+        return fits, ""
+    return fits, f"{fits} of the model's {len(wanted)} tensors match; {rest}"

@@ -1,0 +1,41 @@
+"""Report on a test run: eval_report.py CONFIG CKPT --out DIR."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmyolo_mnv1.analysis.eval_report import eval_report
+from mmyolo_mnv1.config import load_config
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config")
+    parser.add_argument("checkpoint", nargs="?", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="folder")
+    parser.add_argument(
+        "--results", type=Path, help="detections of a test run (.json, .pkl) instead"
+    )
+    parser.add_argument("--score-thr", type=float, help="default: where F1 is best")
+    parser.add_argument("--iou-thr", type=float, default=0.5)
+    parser.add_argument("--worst", type=int, default=8, help="errors of each kind")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="K=V")
+    args = parser.parse_args()
+    cfg = load_config(args.config, args.cfg_options)
+    report = eval_report(
+        cfg,
+        args.out,
+        args.checkpoint,
+        args.results,
+        args.score_thr,
+        args.iou_thr,
+        args.worst,
+    )
+    summary = report["summary"]
+    print(f"AP {summary['AP']:.3f}, AP50 {summary['AP50']:.3f}")
+    print(f"written to {args.out / 'report.html'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,6 @@ model = dict(
         conv_cfg=dict(type="Conv2dAdaptivePadding"),
         norm_cfg=dict(type="BN", momentum=0.03, eps=1e-3),
         act_cfg=dict(type="ReLU6", inplace=True),
-        init_cfg=dict(type="Pretrained", prefix="backbone.", checkpoint=weights),
+        init_cfg=dict(type="Pretrained", prefix="backbone.", checkpoint="${weights}"),
     ),
 )

@@ -8,6 +8,7 @@ anything; the tools do so by :func:`load_config`.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ MODULE2PACKAGE.setdefault(PACKAGE, PACKAGE)
 
 #: The largest stride: input sides are multiples of it.
 STRIDE = 32
+
+#: What is computed, and what besides it is computed from.
+DERIVED = {"input_scale", "input_size", "num_classes", "ann_paths", "switch_epoch"}
+INPUTS = {"img_scale", "rho", "classes", "ann_files", "close_mosaic_epochs"}
 
 #: What a placeholder looks like; nothing else in a config may.
 MARK = "${"
@@ -41,11 +46,12 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
     """
     if not Path(path).is_file():
         raise InputError(f"config {path} not found")
-    try:
+    try:  # a config is a program: anything may go wrong in it
         cfg = Config.fromfile(path)
-    except (OSError, SyntaxError, KeyError, TypeError, ValueError, AttributeError) as e:
-        raise InputError(f"config {path}: {type(e).__name__}: {e}") from None
-    cfg.merge_from_dict(options or {})
+        cfg.merge_from_dict(options or {})
+    except Exception as e:
+        line = (str(e).splitlines() or [""])[0]
+        raise InputError(f"config {path}: {type(e).__name__}: {line}") from None
     return resolve(cfg)
 
 
@@ -59,7 +65,9 @@ def resolve(cfg: Config) -> Config:
     - ``data_root`` and ``ann_files`` give ``ann_paths``;
     - ``max_epochs`` less ``close_mosaic_epochs`` is ``switch_epoch``.
 
-    Then each ``${name}`` is replaced. The scope that MMEngine notes in what comes from
+    Then each ``${name}`` is replaced. What was put in is noted under ``resolved``: a
+    dumped config has its values in every place, and one changed there alone would
+    change nothing else. The scope that MMEngine notes in what comes from
     ``mmyolo_mnv1::`` goes: no registry has it. Resolving twice does no harm; a config
     without these names is returned as it is.
 
@@ -71,22 +79,32 @@ def resolve(cfg: Config) -> Config:
 
     Raises:
         InputError: If a value is out of range, the model's or a dataset's classes
-            disagree with ``classes``, or a placeholder names nothing.
+            disagree with ``classes``, a placeholder names nothing, or a value of a
+            dumped config is changed.
     """
     values = Config(_without_scope(cfg._cfg_dict.to_dict()), filename=cfg.filename)
+    if "ann_files" in values:
+        _check_paths(values)
+        values.data_root = os.path.join(values.data_root, "")
+    _check_dump(values)
     if "img_scale" in values:
         values.input_scale = input_scale(values.img_scale, values.get("rho", 1.0))
         values.input_size = max(values.input_scale)
     if "classes" in values:
-        values.num_classes = _count_classes(values.classes)
+        count = _count_classes(values.classes)
+        if values.setdefault("num_classes", count) != count:
+            raise _contradiction("num_classes", values.num_classes, count)
     if "ann_files" in values:
-        values.data_root = os.path.join(values.data_root, "")
         values.ann_paths = {
             split: os.path.join(values.data_root, file)
             for split, file in values.ann_files.items()
         }
     if "close_mosaic_epochs" in values:
+        for name in ("max_epochs", "close_mosaic_epochs"):
+            if not isinstance(values[name], int) or values[name] < 0:
+                raise InputError(f"{name} is {values[name]!r}: give a whole number")
         values.switch_epoch = max(values.max_epochs - values.close_mosaic_epochs, 0)
+    _note_values(values)
     values = _replace(values)
     if "num_classes" in values:
         _set_num_classes(values)
@@ -169,6 +187,45 @@ def _count_classes(classes: Any) -> int:
     return len(classes)
 
 
+def _check_paths(cfg: Config) -> None:
+    files = cfg.ann_files.values() if isinstance(cfg.ann_files, dict) else [None]
+    if not all(isinstance(path, str) for path in (cfg.data_root, *files)):
+        raise InputError(
+            f"data_root is {cfg.data_root!r} and ann_files is {cfg.ann_files!r}: give "
+            "a folder, and a file for each of train, val and test"
+        )
+    if isinstance(cfg.get("ignore_classes"), str):
+        raise InputError(
+            f"ignore_classes is {cfg.ignore_classes!r}: give the names in a tuple"
+        )
+
+
+def _check_dump(cfg: Config) -> None:
+    """See that what was put in before is what stands there now.
+
+    Raises:
+        InputError: If a value of a dumped config was changed.
+    """
+    for name, value in cfg.get("resolved", {}).items():
+        if cfg.get(name) != value:
+            raise InputError(
+                f"config {cfg.filename} is a dump, with {name} = {value!r} in every "
+                f"place: set {name} = {cfg.get(name)!r} in a child of the config that "
+                "was dumped"
+            )
+
+
+def _note_values(cfg: Config) -> None:
+    """Note what is put in, for :func:`_check_dump`."""
+    wanted = {*re.findall(r"\$\{(\w+)", str(cfg._cfg_dict))}
+    if wanted:
+        cfg.resolved = {
+            name: cfg[name]
+            for name in sorted((wanted | INPUTS) - DERIVED)
+            if name in cfg and MARK not in str(cfg[name])
+        }
+
+
 def _replace(cfg: Config) -> Config:
     """Replace placeholders, those within the values put in as well.
 
@@ -189,14 +246,21 @@ def _replace(cfg: Config) -> Config:
 
 def _set_num_classes(cfg: Config) -> None:
     """Give the model the number of classes; a model that says another is refused."""
-    model = cfg.get("model", {})
+    model = cfg.get("model") or {}
     model = model.get("module", model)  # test-time augmentation wraps it
-    told = model.setdefault("num_classes", cfg.num_classes)
-    if told != cfg.num_classes:
-        raise InputError(
-            f"model.num_classes is {told} and classes has {cfg.num_classes} names: "
-            "leave num_classes out, it follows from classes"
-        )
+    model.setdefault("num_classes", cfg.num_classes)
+    for place in (
+        "model",
+        "model.bbox_head.head_module",
+        "model.train_cfg.assigner",
+    ):
+        part = model
+        for key in place.split(".")[1:]:
+            part = part.get(key) or {}
+        if part.get("num_classes", cfg.num_classes) != cfg.num_classes:
+            raise _contradiction(
+                f"{place}.num_classes", part.num_classes, cfg.num_classes
+            )
     for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
         dataset = (cfg.get(name) or {}).get("dataset", {})
         names = dataset.get("metainfo", {}).get("classes", cfg.classes)
@@ -205,3 +269,10 @@ def _set_num_classes(cfg: Config) -> None:
                 f"{name}.dataset.metainfo.classes is {tuple(names)} and classes is "
                 f"{tuple(cfg.classes)}: leave metainfo out, it follows from classes"
             )
+
+
+def _contradiction(place: str, told: Any, count: int) -> InputError:
+    return InputError(
+        f"{place} is {told!r} and classes has {count} names: leave it out, it follows "
+        "from classes"
+    )

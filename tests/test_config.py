@@ -99,6 +99,22 @@ def test_epochs_are_one_line(child):
     assert child("max_epochs = 3\nclasses = ('a',)", DATA).switch_epoch == 0
 
 
+def test_batch_size_reaches_the_optimizer(child):
+    cfg = child("train_dataloader = dict(batch_size=4)")
+    assert cfg.optim_wrapper.optimizer.batch_size_per_gpu == 4
+
+
+def test_pretrained_weights_are_one_line(child):
+    cfg = child("weights = 'mine.pth'", "yolo11_mnv1_m_in1k.py")
+    assert cfg.model.backbone.init_cfg.checkpoint == "mine.pth"
+
+
+def test_bad_options_of_the_command_line(child):
+    with pytest.raises(InputError, match="child.py: ") as error:
+        child("", **{"train_pipeline.99.type": "x"})
+    assert "\n" not in str(error.value)
+
+
 def test_options_of_the_command_line(child):
     cfg = child("", rho=0.8, data_root="x")
     assert cfg.input_size == 512
@@ -116,6 +132,23 @@ def test_dumped_config_is_plain(child, tmp_path):
     assert "${" not in text
     again = load_config(tmp_path / "dumped.py")
     assert input_shape(again) == (512, 512)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["rho = 0.5", "data_root = 'x/'", "max_epochs = 3", "classes = ('a',)"],
+)
+def test_values_of_a_dump_cannot_be_changed(child, tmp_path, change):
+    """They stand in every place: one changed alone would change nothing else."""
+    child("rho = 0.8").dump(tmp_path / "dumped.py")
+    path = tmp_path / "grandchild.py"
+    path.write_text(f"_base_ = './dumped.py'\n{change}\n")
+    name = change.split(" ")[0]
+    with pytest.raises(InputError, match=f"is a dump, with {name} = ") as error:
+        load_config(path)
+    assert "\n" not in str(error.value)
+    path.write_text("_base_ = './dumped.py'\nrho = 0.8\nlog_level = 'ERROR'\n")
+    assert load_config(path).input_size == 512
 
 
 def test_wrapped_model(child):
@@ -147,6 +180,21 @@ def test_wrapped_model(child):
         ("work_dir = '${nothing}'", "${nothing} is wanted: set nothing"),
         ("loop = '${loop}'", "stands for itself"),
         ("rho = (", "SyntaxError"),
+        ("rho = undefined", "NameError"),
+        ("import nothing_of_that_name", "ModuleNotFoundError"),
+        ("num_classes = 2", "num_classes is 2 and classes has 80"),
+        (
+            "model = dict(bbox_head=dict(head_module=dict(num_classes=2)))",
+            "model.bbox_head.head_module.num_classes is 2",
+        ),
+        (
+            "model = dict(train_cfg=dict(assigner=dict(num_classes=2)))",
+            "model.train_cfg.assigner.num_classes is 2",
+        ),
+        ("data_root = None", "data_root is None"),
+        ("ann_files = 'x.json'", "ann_files is 'x.json'"),
+        ("ignore_classes = 'cow'", "ignore_classes is 'cow'"),
+        ("max_epochs = 'a'", "max_epochs is 'a'"),
     ],
 )
 def test_contradictions_end_with_one_line(child, lines, words):

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import cv2
 import pytest
 from mmyolo.registry import DATASETS
 
@@ -113,7 +114,7 @@ def test_normalised_boxes(copy):
             ann["bbox"] = [v / 96 for v in ann["bbox"]]
 
     edit(copy, normalise)
-    refused(copy, "has no box", "in pixels")
+    refused(copy, "has no box", "width, height in pixels")
 
 
 def test_filter_that_leaves_nothing(copy):
@@ -150,7 +151,10 @@ def test_bad_boxes_are_counted(copy):
     document = json.loads((copy / "annotations" / "train.json").read_text())
     message = find_bad_boxes(document)
     assert "2 boxes reach out of their image (annotation 1: [" in message
-    assert "4 boxes are smaller than 1 px and are left out (annotation 5: [" in message
+    assert (
+        "4 boxes are left out: below 1 px, outside, or of area 0 (annotation 5"
+        in message
+    )
     assert message.endswith(", ...)") and "\n" not in message
 
 
@@ -170,6 +174,49 @@ def test_truncated_image(copy, keep):
     path = copy / "train" / "000001.jpg"
     path.write_bytes(path.read_bytes()[:keep])
     refused(copy, "1 truncated", "000001.jpg")
+
+
+@pytest.mark.parametrize("form", [".png", ".webp", ".jpg"])
+def test_form_is_told_by_content(copy, form):
+    """A name may lie, and cameras append data of their own to a JPEG."""
+    path = copy / "train" / "000001.jpg"
+    _, content = cv2.imencode(form, cv2.imread(str(path)))
+    path.write_bytes(content.tobytes() + (b"trailer" * 60 if form == ".jpg" else b""))
+    assert len(load(copy)) == 16
+    path.write_bytes(path.read_bytes()[:700])
+    if form != ".webp":
+        refused(copy, "1 truncated", "000001.jpg")
+
+
+def test_crowds_alone_do_not_count(copy):
+    edit(copy, lambda d: [a.update(iscrowd=1) for a in d["annotations"]])
+    refused(copy, "no box", "iscrowd 0")
+
+
+@pytest.mark.parametrize("key", ["annotations", None])
+def test_photos_to_test_on_need_no_boxes(copy, key):
+    edit(copy, lambda d: d.pop(key) if key else d.update(annotations=[]))
+    dataset = load(copy, require_boxes=False, test_mode=True)
+    assert len(dataset) == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d["images"][0].pop("file_name"), "(1): add it"),
+        (lambda d: d["images"][0].update(file_name=3), "have no text as file_name"),
+        (lambda d: d["categories"][0].pop("name"), "have no text as name"),
+        (lambda d: d["categories"][0].update(name="1"), "names of categories stand"),
+        (lambda d: d["annotations"][0].update(area=float("nan")), "is no number"),
+        (lambda d: d["annotations"][0].update(bbox=[float("nan")] * 4), "no number"),
+        (lambda d: d["annotations"][0].pop("area"), "KeyError: 'area'"),
+        (lambda d: d["annotations"][0].update(bbox=[1, 2]), "not COCO JSON"),
+        (lambda d: d["images"][0].pop("width"), "KeyError: 'width'"),
+    ],
+)
+def test_fields_missing_or_wrong(copy, change, words):
+    edit(copy, change)
+    refused(copy, words, "train.json")
 
 
 def test_verification_can_be_switched_off(copy):

@@ -65,6 +65,36 @@ def test_nothing_that_fits_is_refused(runner, tmp_path, weights):
         runner.load_checkpoint(str(tmp_path / "x.pth"))
 
 
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_what_is_no_checkpoint_is_refused(runner, tmp_path, content):
+    path = tmp_path / "x.pth"
+    if content is None:
+        torch.save([1, 2], path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match="x.pth cannot be loaded") as error:
+        runner.load_checkpoint(str(path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        (dict(load_from="none.pth"), "load_from is none.pth"),
+        (
+            {"model.backbone.init_cfg": dict(type="Pretrained", checkpoint="none.pth")},
+            "model.backbone.init_cfg.checkpoint is none.pth",
+        ),
+    ],
+)
+def test_missing_checkpoints_are_told_at_once(root, tmp_path, options, place):
+    cfg = Config.fromfile(root / "configs/yolo11_mnv1_n_digits.py")
+    cfg.merge_from_dict(dict(work_dir=str(tmp_path / "work"), **options))
+    with pytest.raises(InputError, match=f"{place}, which is not found"):
+        RUNNERS.build(cfg)
+    assert not (tmp_path / "work").exists()
+
+
 def test_names_of_a_wrapped_model_fit():
     weights = {"a": torch.ones(1)}
     assert compare_tensors({"module.a": torch.ones(1)}, weights) == (1, "")

@@ -118,6 +118,20 @@ def test_refuses_damaged_xml(voc, tmp_path, old, new, words):
     assert not (tmp_path / "out").exists()
 
 
+def test_refuses_another_document(voc, tmp_path):
+    (voc / "Annotations/b.xml").write_text("<html></html>")
+    with pytest.raises(InputError, match="b.xml:1: <html>, not <annotation>"):
+        voc_to_coco(voc, tmp_path / "out", ["train"])
+
+
+def test_refuses_a_dataset_without_boxes(voc, tmp_path):
+    for name in "ab":
+        (voc / f"Annotations/{name}.xml").write_text("<annotation></annotation>")
+    with pytest.raises(InputError, match="no box in 2 images"):
+        voc_to_coco(voc, tmp_path / "out", ["train"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_refuses_unknown_class(voc, tmp_path):
     with pytest.raises(InputError, match=r"a.xml:8: class 'dog' is not one of"):
         voc_to_coco(voc, tmp_path / "out", ["train"], ["cat"])

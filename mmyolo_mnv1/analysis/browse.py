@@ -75,6 +75,8 @@ def split_dataset(cfg: Config, split: str) -> ConfigDict:
     Raises:
         InputError: If there is none.
     """
+    if "model" in cfg and "bbox_head" not in cfg.model:
+        raise InputError(f"{cfg.filename} is no detector's config: give one")
     loader = cfg.get(f"{split}_dataloader")
     if not loader:
         raise InputError(

@@ -40,11 +40,12 @@ def draw_stats(stats: Sequence[DatasetStats], out: Path) -> list[Path]:
         list[Path]: The pictures.
     """
     paths = []
-    for name, figure in draw_figures(stats).items():
-        paths.append(out / f"{name}.png")
-        with renamed(paths[-1]) as temporary:
-            figure.savefig(temporary, dpi=110, format="png")
-        plt.close(figure)
+    with plt.rc_context({"text.parse_math": False}):  # a $ in a name is a $
+        for name, figure in draw_figures(stats).items():
+            paths.append(out / f"{name}.png")
+            with renamed(paths[-1]) as temporary:
+                figure.savefig(temporary, dpi=110, format="png")
+            plt.close(figure)
     return paths
 
 
@@ -139,6 +140,7 @@ def _add_histogram(
 ) -> None:
     """Share of the values in each bin, in percent."""
     weights = np.full(len(values), 100 / max(len(values), 1))
+    label = label.lstrip("_")  # Matplotlib leaves out what begins with one
     style = dict(bins=bins, weights=weights, histtype="stepfilled", color=colour)
     ax.hist(values, **style, alpha=0.15)
     ax.hist(values, **style | dict(histtype="step"), linewidth=1.5, label=label)

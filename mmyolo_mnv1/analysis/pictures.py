@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -13,14 +13,29 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import get_box_tensor
 from mmdet.visualization import DetLocalVisualizer
 
+from ..errors import InputError
+
 
 @contextmanager
 def renamed(path: Path) -> Iterator[Path]:
-    """A temporary path to write to, renamed to ``path`` when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary path to write to, renamed to ``path`` when all went well.
+
+    Raises:
+        InputError: If it cannot be written; nothing stays behind.
+    """
     temporary = path.with_name(f".{path.name}")
-    yield temporary
-    os.replace(temporary, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as e:
+        raise InputError(
+            f"{path} cannot be written ({e.strerror or e}): name another place, or "
+            "make room"
+        ) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 class BoxDrawer:

@@ -87,10 +87,17 @@ def write_coco(
         dict[str, Converted]: By split.
 
     Raises:
-        InputError: Before anything is written, if two photos need the same name, or
-            another photo has it in ``images/``. Or if ``dst`` cannot be written.
+        InputError: Before anything is written, if there is no box, two photos need the
+            same name, or another photo has it in ``images/``. Or if ``dst`` cannot be
+            written.
     """
     results = {split: _to_coco(images, classes) for split, images in splits.items()}
+    if not any(result.coco["annotations"] for result in results.values()):
+        dropped = sum(len(result.dropped) for result in results.values())
+        raise InputError(
+            f"no box in {sum(map(len, splits.values()))} images ({dropped} dropped), "
+            "so nothing is written: see that SRC has the labels"
+        )
     photos: dict[str, AnnotatedImage] = {}
     for image in (image for images in splits.values() for image in images):
         first = photos.setdefault(image.name, image)
@@ -168,6 +175,8 @@ def image_size(source: Path | bytes, where: str = "") -> tuple[int, int]:
                 and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
             )
             return image.size[::-1] if turned else image.size
+    except Image.DecompressionBombError as e:
+        raise InputError(f"{where or source}: {e}: make it smaller") from None
     except (OSError, SyntaxError, ValueError):
         raise InputError(
             f"{where or source} is not a readable image: replace it"

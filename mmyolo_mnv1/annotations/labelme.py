@@ -31,6 +31,8 @@ POINTS = dict(
     rectangle=2, polygon=3, circle=2, mask=2, oriented_rectangle=4, rotation=4
 )
 
+GROUP = (int, type(None))  # types of group_id
+
 
 def labelme_to_coco(
     src: Path, dst: Path, splits: RandomSplit, classes: Sequence[str] | None = None
@@ -61,7 +63,8 @@ def labelme_to_coco(
             f"--splits {' '.join(splits)}: labelme files have no splits of their own: "
             "give shares, as in train=0.8 val=0.2"
         )
-    files = sorted(f for f in src.rglob("*.json") if not f.is_relative_to(dst))
+    written = (dst / "annotations").resolve()
+    files = sorted(f for f in src.rglob("*.json") if f.resolve().parent != written)
     if not files:
         raise InputError(f"{src} has no *.json: SRC must be a folder of labelme files")
     images = read_images(files, _read)
@@ -124,7 +127,7 @@ def _read_document(file: Path) -> dict:
         raise InputError(
             f"{file}:{e.lineno}: not JSON ({e.msg}): mend or remove it"
         ) from None
-    except (OSError, RecursionError) as e:
+    except (OSError, RecursionError, ValueError) as e:
         raise InputError(f"{file}: cannot be read ({e}): mend or remove it") from None
     if (
         not isinstance(document, dict)
@@ -187,6 +190,11 @@ def _read_shape(file: Path, shape: dict) -> Box | Dropped:
     kind = shape.get("shape_type") or "polygon"  # as labelme before 3.0
     if not isinstance(label, str) or not label.strip():
         raise InputError(f"{where}: label is {label!r}: give a class name")
+    if not isinstance(kind, str) or not isinstance(shape.get("group_id", 0), GROUP):
+        raise InputError(
+            f"{where}: shape_type is {kind!r}, group_id {shape.get('group_id')!r}: "
+            "give a name, and a number or null"
+        )
     if kind not in POINTS:
         return Dropped(f"shape is a {kind}", f"{where}: {label}")
     if not isinstance(points, list) or not all(map(_is_point, points)):

@@ -116,6 +116,10 @@ def _read_xml(path: Path) -> list[Box]:
         ) from None
     except (LookupError, ValueError) as e:
         raise InputError(f"{path}:1: {e}: save it as UTF-8") from None
+    if root.tag != "annotation":
+        raise InputError(
+            f"{path}:1: <{root.tag}>, not <annotation>: it is not Pascal VOC: remove it"
+        )
     return [_read_object(path, obj) for obj in root.iter("object")]
 
 

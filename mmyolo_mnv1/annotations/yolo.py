@@ -142,7 +142,7 @@ def _class_names(data: DataYaml) -> list[str]:
         twice = next(name for name in names if names.count(name) > 1)
         raise data.refuse("names", f"has {twice!r} twice: rename one")
     if count is not None and count != len(names):
-        raise data.refuse("nc", f"is {count} but names has {len(names)}: correct one")
+        raise data.refuse("nc", f"is {count!r} but names has {len(names)}: correct one")
     return names
 
 

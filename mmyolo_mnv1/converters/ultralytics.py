@@ -84,7 +84,8 @@ def read_ultralytics(path: Path) -> Source:
         version = model.get("version")
         model = model.get("ema") or model.get("model")
     if isinstance(model, dict) and f"model.{DETECT}.dfl.conv.weight" in model:
-        return Source(model, version=version)
+        tensors = {k: t for k, t in model.items() if isinstance(t, Tensor)}
+        return Source(tensors, version=version)
     if not isinstance(model, Inert):
         raise InputError(f"{path} holds no YOLO11: give a .pt file of Ultralytics")
     task = type(model).__name__

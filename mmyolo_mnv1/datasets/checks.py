@@ -3,15 +3,14 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from math import isfinite
+
+from PIL import Image
 
 from ..errors import InputError
 
-#: How a complete file of each format ends; padding may follow.
-END_MARKS = {
-    ".jpg": b"\xff\xd9",
-    ".jpeg": b"\xff\xd9",
-    ".png": b"IEND",
-}
+#: How a file of each format begins, and how it ends; something may follow.
+MARKS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
 TAIL_BYTES = 256
 #: Boxes may reach this far, in pixels, out of their image: annotations are rounded.
 TOLERANCE = 1.0
@@ -54,7 +53,7 @@ def check_classes(
 
 
 def check_references(coco: dict) -> str:
-    """Look for ids that stand twice, and for boxes of nothing that is listed.
+    """Look for what is missing, stands twice or refers to nothing.
 
     Args:
         coco (dict): A COCO document.
@@ -62,22 +61,33 @@ def check_references(coco: dict) -> str:
     Returns:
         str: What is wrong, in one line; empty if nothing.
     """
+    for part, field in (("images", "file_name"), ("categories", "name")):
+        wrong = [i["id"] for i in coco[part] if not isinstance(i.get(field), str)]
+        if wrong:
+            what = f"ids of {part} have no text as {field}"
+            return f"{_count(wrong, what)}: add it"
     for part in ("images", "annotations", "categories"):
         counts = Counter(item["id"] for item in coco.get(part, []))
-        twice = [i for i, count in counts.items() if count > 1]
-        if twice:
+        if twice := [i for i, count in counts.items() if count > 1]:
             return f"{_count(twice, f'ids of {part} stand twice')}: number them anew"
+    names = Counter(category["name"] for category in coco["categories"])
+    if twice := [name for name, count in names.items() if count > 1]:
+        return f"{_count(twice, 'names of categories stand twice')}: merge them"
+    annotations = coco.get("annotations", [])
     for part, key in (("images", "image_id"), ("categories", "category_id")):
         known = {item["id"] for item in coco[part]}
-        lost = [a["id"] for a in coco["annotations"] if a[key] not in known]
-        if lost:
+        if lost := [a["id"] for a in annotations if a[key] not in known]:
             what = f"annotation ids have a {key} that is not in {part}"
             return f"{_count(lost, what)}: list it or remove them"
+    wrong = [a["id"] for a in annotations if not isfinite(sum(a["bbox"]) + a["area"])]
+    if wrong:
+        what = "annotation ids have a bbox or an area that is no number"
+        return f"{_count(wrong, what)}: mend them"
     return ""
 
 
 def find_bad_boxes(coco: dict) -> str:
-    """Count boxes that reach out of their image or that MMDetection drops as too small.
+    """Count boxes that reach out of their image, and those that MMDetection leaves out.
 
     Args:
         coco (dict): A COCO document whose references hold.
@@ -87,10 +97,11 @@ def find_bad_boxes(coco: dict) -> str:
     """
     sizes = {image["id"]: (image["width"], image["height"]) for image in coco["images"]}
     outside, degenerate = [], []
-    for ann in coco["annotations"]:
+    for ann in coco.get("annotations", []):
         x, y, w, h = ann["bbox"]
         width, height = sizes[ann["image_id"]]
-        if not (w >= 1 and h >= 1 and ann["area"] > 0):
+        inside = min(x + w, width) > max(x, 0) and min(y + h, height) > max(y, 0)
+        if not inside or w < 1 or h < 1 or ann["area"] <= 0:
             degenerate.append(ann)
         elif min(x, y) < -TOLERANCE or max(x + w - width, y + h - height) > TOLERANCE:
             outside.append(ann)
@@ -98,7 +109,7 @@ def find_bad_boxes(coco: dict) -> str:
         _count([f"annotation {a['id']}: {a['bbox']}" for a in anns], what)
         for anns, what in (
             (outside, "boxes reach out of their image"),
-            (degenerate, "boxes are smaller than 1 px and are left out"),
+            (degenerate, "boxes are left out: below 1 px, outside, or of area 0"),
         )
         if anns
     )
@@ -152,8 +163,16 @@ def _is_complete(path: str) -> bool:
         OSError: If it cannot be read.
     """
     with open(path, "rb") as file:
+        head = file.read(4)
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
         tail = file.read()
-    mark = END_MARKS.get(os.path.splitext(path)[1].lower())
-    return mark in tail if mark else size > 0
+    marks = [end for start, end in MARKS.items() if head.startswith(start)]
+    if not marks or marks[0] in tail:
+        return size > 0
+    try:  # cameras append data of their own: only decoding tells
+        with Image.open(path) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return True

@@ -92,6 +92,8 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
         ignore_classes (Sequence[str]): Categories of the annotation file that are left
             out on purpose. Defaults to none: a category that is not among the class
             names is refused.
+        require_boxes (bool): Whether to refuse a file without a box to learn from or
+            to measure by. Defaults to True.
         verify_images (bool): Whether to look, before the first iteration, for images
             that are missing or truncated. Reads the last bytes of every local image.
             Defaults to True.
@@ -107,9 +109,11 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
         self,
         *args,
         ignore_classes: Sequence[str] = (),
+        require_boxes: bool = True,
         verify_images: bool = True,
         **kwargs,
     ) -> None:
+        self.require_boxes = require_boxes
         self.COCOAPI = partial(CheckedCOCO, ignore_classes=ignore_classes)
         self.verify_images = verify_images
         super().__init__(*args, **kwargs)
@@ -119,11 +123,12 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
         data_list = super().load_data_list()
         if not data_list:
             raise InputError(f"annotation file {self.ann_file} lists no image: fill it")
-        if not any(info["instances"] for info in data_list):
+        boxes = (box for info in data_list for box in info["instances"])
+        if self.require_boxes and all(box["ignore_flag"] for box in boxes):
             raise InputError(
                 f"annotation file {self.ann_file} has no box of "
-                f"{list(self.metainfo['classes'])} with an area inside its image: give "
-                "boxes as x, y, width, height in pixels"
+                f"{list(self.metainfo['classes'])} that counts: give bbox as x, y, "
+                "width, height in pixels, an area above 0, and iscrowd 0"
             )
         if self.verify_images and not self.backend_args:
             check_images(

@@ -1,6 +1,9 @@
 """MMEngine's runner for configs with late values."""
 
 import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
@@ -10,6 +13,7 @@ from mmyolo.registry import RUNNERS
 from torch import Tensor
 
 from ..config import resolve
+from ..converters.unpickle import UNREADABLE
 from ..errors import InputError
 
 
@@ -29,9 +33,17 @@ class YOLO11Runner(Runner):
             cfg (Config): See :func:`mmyolo_mnv1.config.resolve`.
 
         Raises:
-            InputError: If the config contradicts itself.
+            InputError: If the config contradicts itself, or a checkpoint that it names
+                is missing.
         """
-        return super().from_cfg(resolve(cfg))
+        cfg = resolve(cfg)
+        for place, path in _named_checkpoints(cfg):
+            if path and "://" not in path and not Path(path).is_file():
+                raise InputError(
+                    f"{place} is {path}, which is not found: correct the path or "
+                    "leave it out"
+                )
+        return super().from_cfg(cfg)
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
         """Load weights and compare what the file has with what the model wants.
@@ -41,9 +53,16 @@ class YOLO11Runner(Runner):
             args, kwargs: See the parent.
 
         Raises:
-            InputError: If no tensor fits.
+            InputError: If it is no checkpoint, or no tensor fits.
         """
-        checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        try:
+            checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        except (*UNREADABLE, OSError) as e:
+            line = (str(e).splitlines() or [""])[0]
+            raise InputError(
+                f"{filename} cannot be loaded ({type(e).__name__}: {line}): give a "
+                "checkpoint"
+            ) from None
         model = self.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
@@ -57,6 +76,20 @@ class YOLO11Runner(Runner):
         if message:
             print_log(f"{filename}: {message}", logger="current", level=logging.WARNING)
         return checkpoint
+
+
+def _named_checkpoints(cfg: Config) -> Iterator[tuple[str, str | None]]:
+    """Where a config names checkpoints, and which; web addresses included."""
+    yield "load_from", cfg.get("load_from")
+
+    def walk(node: Any, place: str) -> Iterator[tuple[str, str]]:
+        if isinstance(node, dict):
+            if node.get("type") == "Pretrained":
+                yield f"{place}.checkpoint", node.get("checkpoint")
+            for key, value in node.items():
+                yield from walk(value, f"{place}.{key}")
+
+    yield from walk(cfg.model, "model")
 
 
 def compare_tensors(

@@ -182,7 +182,7 @@ def test_tools(reference, root, python, tmp_path):
     there, back = tmp_path / "b.pth", tmp_path / "c.pth"
     done = python(tools / "ultralytics_to_mmyolo.py", tmp_path / "a.pt", there)
     assert done.returncode == 0, done.stderr
-    assert "model = dict(scale='n', num_classes=2)" in done.stdout
+    assert "model = dict(scale='n')\nclasses = ('class 0', 'class 1')" in done.stdout
     meta = torch.load(there, weights_only=True)["meta"]
     assert meta["dataset_meta"]["classes"] == ("class 0", "class 1")
     done = python(tools / "mmyolo_to_ultralytics.py", there, back)

@@ -17,16 +17,18 @@ def main() -> None:
     args = parser.parse_args()
     state_dict, meta = ultralytics_to_mmyolo(read_ultralytics(args.src))
     save_checkpoint(state_dict, meta, args.dst)
-    model = [f"scale={meta['scale']!r}", f"num_classes={meta['num_classes']}"]
-    if not meta["sppf_act"]:
-        model.append("neck=dict(sppf_act=False)")
+    neck = "" if meta["sppf_act"] else ", neck=dict(sppf_act=False)"
+    lines = [f"model = dict(scale={meta['scale']!r}{neck})"]
+    if classes := meta["dataset_meta"].get("classes"):
+        lines.append(f"classes = {classes}")
     print(
         f"{args.dst}: YOLO11{meta['scale']}, {meta['num_classes']} classes, "
         f"{len(state_dict)} tensors, written by ultralytics "
         f"{meta['ultralytics_version'] or 'of unknown version'}"
         f"{', Conv+BN fused' if meta['fused'] else ''}\n"
-        f"In the config: model = dict({', '.join(model)})"
+        "In the config:"
     )
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -151,6 +151,7 @@ test_dataloader = dict(
     dataset=dict(
         ann_file="${ann_files.test}",
         data_prefix=dict(img="${img_dirs.test}"),
+        require_boxes=False,  # test.py --json-prefix needs none
         **held_out,
     ),
     **loader,

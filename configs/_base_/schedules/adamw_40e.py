@@ -1,6 +1,6 @@
 # Short recipe for small datasets and for fine-tuning: AdamW, 100 iterations of warm-up,
 # linear decay, the last epochs without mosaic.
-_base_ = "../default_runtime.py"
+_base_ = "./ema_mosaic.py"
 # MMYOLO's own warm-up lasts at least 1,000 iterations, more than such a run has.
 max_epochs = 40
 close_mosaic_epochs = 5
@@ -11,8 +11,6 @@ train_cfg = dict(
     max_epochs="${max_epochs}",
     val_interval="${val_interval}",
 )
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
 
 optim_wrapper = dict(
     type="OptimWrapper",
@@ -36,18 +34,3 @@ default_hooks = dict(
     logger=dict(interval=5),
     checkpoint=dict(interval=1, max_keep_ckpts=2, save_best="coco/bbox_mAP"),
 )
-custom_hooks = [
-    dict(
-        type="EMAHook",
-        ema_type="ExpMomentumEMA",
-        momentum=0.0001,
-        update_buffers=True,
-        strict_load=False,
-        priority=49,
-    ),
-    dict(
-        type="mmdet.PipelineSwitchHook",
-        switch_epoch="${switch_epoch}",
-        switch_pipeline="${train_pipeline_stage2}",
-    ),
-]

@@ -1,5 +1,5 @@
 # YOLO's long recipe from scratch, for a total batch of 128 (8 GPUs x 16).
-_base_ = "../default_runtime.py"
+_base_ = "./ema_mosaic.py"
 max_epochs = 500
 close_mosaic_epochs = 10
 val_interval = 10
@@ -10,8 +10,6 @@ train_cfg = dict(
     val_interval="${val_interval}",
     dynamic_intervals=[("${switch_epoch}", 1)],
 )
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
 
 optim_wrapper = dict(
     type="OptimWrapper",
@@ -22,7 +20,7 @@ optim_wrapper = dict(
         momentum=0.937,
         weight_decay=0.0005,
         nesterov=True,
-        batch_size_per_gpu=16,
+        batch_size_per_gpu="${train_dataloader.batch_size}",
     ),
     constructor="YOLOv5OptimizerConstructor",
 )
@@ -35,18 +33,3 @@ default_hooks = dict(
         max_epochs="${max_epochs}",
     )
 )
-custom_hooks = [
-    dict(
-        type="EMAHook",
-        ema_type="ExpMomentumEMA",
-        momentum=0.0001,
-        update_buffers=True,
-        strict_load=False,
-        priority=49,
-    ),
-    dict(
-        type="mmdet.PipelineSwitchHook",
-        switch_epoch="${switch_epoch}",
-        switch_pipeline="${train_pipeline_stage2}",
-    ),
-]

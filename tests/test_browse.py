@@ -114,7 +114,7 @@ def test_same_seed_same_pictures(signs, tmp_path):
 def test_albumentations_is_seeded(signs, tmp_path):
     noise = [dict(type="GaussNoise", p=1.0)]
     pipeline = signs.train_dataloader.dataset.pipeline
-    (albu,) = (t for t in pipeline if t.type == "mmdet.Albu")
+    (albu,) = (t for t in pipeline if t.type == "SeededAlbu")
     albu.transforms = noise
     first, second = (
         browse_dataset(signs, tmp_path / name, grid=(1, 1))[0].read_bytes()

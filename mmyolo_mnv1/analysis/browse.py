@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib import font_manager
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
-from mmdet.datasets.transforms import Albu
 from mmdet.structures import DetDataSample
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
@@ -58,7 +57,7 @@ def browse_dataset(
     if min(rows, columns, number) < 1:
         raise InputError(f"--number {number} --grid {rows}x{columns}: give 1 or more")
     dataset = build_fed_dataset(cfg, split, stage2)
-    _seed(dataset, seed)
+    set_random_seed(seed)
     indices = np.random.default_rng(seed).permutation(len(dataset))[:number]
     stem = f"{split}_stage2" if stage2 else split
     paths = []
@@ -123,12 +122,6 @@ def _second_pipeline(cfg: Config, split: str) -> list[ConfigDict]:
         "custom_hooks): leave --stage2 out"
     )
 
-
-def _seed(dataset: BaseDataset, seed: int) -> None:
-    set_random_seed(seed)
-    for transform in dataset.pipeline.transforms:
-        if isinstance(transform, Albu):  # has a generator of its own
-            transform.aug.set_random_seed(seed)
 
 
 def _draw(

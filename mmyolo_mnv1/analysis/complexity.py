@@ -19,7 +19,7 @@ COUNTED = (
     "One image. params: all, frozen ones included; params_fused: after Conv+BN fusion.",
     "conv_macs: MACs of the convolutions, and of DFL's weighted sum, which the "
     "reference computes as a 1x1 convolution.",
-    "macs: conv_macs and the matrix products (C2PSA's attention).",
+    "macs: conv_macs and the matrix products (attention, linear layers).",
     "flops: 2 x macs. activations: output elements of all these.",
     "Not counted: BN, activation functions, additions, pooling, resizing, NMS.",
 )

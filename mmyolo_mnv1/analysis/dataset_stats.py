@@ -122,6 +122,7 @@ def _open(path: Path) -> BaseDataset:
             ann_file=str(path),
             data_prefix=dict(img=""),
             metainfo=dict(classes=classes),
+            require_boxes=False,
             verify_images=False,
         )
     )

@@ -9,9 +9,9 @@ ROOT = Path(__file__).parent
 
 
 def requirements(name: str) -> list[str]:
-    """Lines of requirements/<name>.txt without comments."""
+    """Lines of requirements/<name>.txt without comments and references."""
     lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
-    return [line for line in lines if line.strip() and not line.startswith("#")]
+    return [line for line in lines if line.strip() and line[0] not in "#-"]
 
 
 version = re.search(
@@ -32,10 +32,12 @@ setup(
     install_requires=requirements("runtime"),
     extras_require={
         "mim": requirements("mminstall"),
-        "tests": requirements("tests"),
+        "tests": requirements("tests") + requirements("deploy"),
+        "deploy": requirements("deploy"),
         "optional": requirements("optional"),
         "all": requirements("runtime")
         + requirements("tests")
+        + requirements("deploy")
         + requirements("optional"),
     },
 )

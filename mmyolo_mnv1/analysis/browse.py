@@ -123,7 +123,6 @@ def _second_pipeline(cfg: Config, split: str) -> list[ConfigDict]:
     )
 
 
-
 def _draw(
     fed: list[tuple[np.ndarray, DetDataSample]], dataset: BaseDataset
 ) -> list[np.ndarray]:

@@ -153,8 +153,6 @@ class OnnxRuntime(Backend):
         config = onnxruntime.SessionOptions()
         config.intra_op_num_threads = self.setting.threads
         config.log_severity_level = 3
-        # Idle threads would otherwise spin into the run of the next network.
-        config.add_session_config_entry("session.force_spinning_stop", "1")
         with TemporaryDirectory() as folder:
             path = Path(folder) / "network.onnx"
             export_onnx(network, images, path)

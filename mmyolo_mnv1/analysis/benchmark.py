@@ -21,6 +21,7 @@ COLUMNS = (
     Column("network_ms_low", "25 %", "{:.1f}".format),
     Column("network_ms_high", "75 %", "{:.1f}".format),
     Column("postprocessing_ms", "post-processing, ms", "{:.1f}".format),
+    Column("boxes", "boxes"),
     Column("ratio", "first / this", "{:.3f}".format),
     Column("ratio_low", "ratio 25 %", "{:.3f}".format),
     Column("ratio_high", "ratio 75 %", "{:.3f}".format),
@@ -33,13 +34,12 @@ NOTES = (
     "round, by the same backend.",
     "Preprocessing: reading a JPEG of 640 x 427 px, the test pipeline, normalisation; "
     "network: input to decoded boxes and scores, Conv+BN fused; post-processing: "
-    "decoding, score filter, NMS, back to the photo. images/s: the network's.",
+    "decoding, score filter, NMS, back to the photo; boxes: what it leaves. images/s: "
+    "the network's.",
     "Memory: peak while the network runs, its weights included; on CUDA what PyTorch "
     "allocated.",
 )
-UNTRAINED = (
-    "Untrained weights, BN statistics of the photo: few boxes for post-processing."
-)
+UNTRAINED = "Untrained weights, BN statistics of the photo: the boxes are chance."
 
 
 def benchmark(

@@ -47,21 +47,22 @@ class Table(NamedTuple):
     document: Any
 
     def markdown(self) -> str:
-        """The table and its notes as Markdown; numbers to the right."""
-        table = PrettyTable([column.title for column in self.columns])
+        """The columns that have values, and the notes; numbers to the right."""
+        columns = [
+            column
+            for column in self.columns
+            if any(row.get(column.key) is not None for row in self.rows)
+        ]
+        table = PrettyTable([column.title for column in columns])
         table.set_style(TableStyle.MARKDOWN)
-        for column in self.columns:
+        for column in columns:
             values = [row.get(column.key) for row in self.rows]
             is_text = any(isinstance(value, str) for value in values)
             table.align[column.title] = "l" if is_text else "r"
         for row in self.rows:
-            table.add_row([self._cell(row, column) for column in self.columns])
+            table.add_row([_cell(row, column) for column in columns])
         notes = [f"- {note}" for note in self.notes]
         return "\n".join([table.get_string(), "", *notes])
-
-    def _cell(self, row: dict, column: Column) -> str:
-        value = row.get(column.key)
-        return "" if value is None else column.show(value)
 
     def write(
         self, paths: Sequence[Path], draw: Callable[[], Figure] | None = None
@@ -116,6 +117,11 @@ def millions(count: int) -> str:
 def billions(count: int) -> str:
     """33.82 for 33,820,902,400; small numbers keep three digits."""
     return f"{count / 1e9:.{2 if count >= 1e9 else 4}f}"
+
+
+def _cell(row: dict, column: Column) -> str:
+    value = row.get(column.key)
+    return "" if value is None else column.show(value)
 
 
 def _write_json(table: Table, file: TextIO) -> None:

@@ -1,6 +1,9 @@
 """The one exception for bad input."""
 
 
+PREFIX = "mmyolo-mnv1: "
+
+
 class InputError(SystemExit, ValueError):
     """Bad input, told in one line that names the file, the field and the remedy.
 
@@ -10,8 +13,9 @@ class InputError(SystemExit, ValueError):
     traceback.
 
     Args:
-        message (str): One line without a trailing newline.
+        message (str): One line without a trailing newline. Or what a data loader makes
+            of the error of its worker: its traceback, which is left out.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"mmyolo-mnv1: {message}")
+        super().__init__(PREFIX + message.rpartition(PREFIX)[2].strip())

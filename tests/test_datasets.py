@@ -176,6 +176,14 @@ def test_truncated_image(copy, keep):
     refused(copy, "1 truncated", "000001.jpg")
 
 
+def test_bad_images_can_be_skipped(copy, caplog):
+    (copy / "train" / "000001.jpg").unlink()
+    (copy / "train" / "000003.jpg").write_bytes(b"")
+    assert len(load(copy, on_bad_image="skip")) == 14
+    with pytest.raises(InputError, match="bad_images in a config.* is 'ignore'"):
+        load(copy, on_bad_image="ignore")
+
+
 @pytest.mark.parametrize("form", [".png", ".webp", ".jpg"])
 def test_form_is_told_by_content(copy, form):
     """A name may lie, and cameras append data of their own to a JPEG."""

@@ -5,7 +5,6 @@ import random
 import cv2
 import numpy as np
 import pytest
-import torch
 from mmyolo.registry import DATASETS, TRANSFORMS
 from skimage import data as photos
 
@@ -62,24 +61,24 @@ def test_sizes_are_checked(scale):
         MosaicAffine(img_scale=scale, pre_transform=[])
 
 
-def pipeline_of(root, digits, *transforms):
-    cfg = load_config(
-        root / "configs/yolo11_mnv1_n_digits.py", dict(data_root=str(digits))
-    )
-    dataset = cfg.train_dataloader.dataset
-    dataset.pipeline = [*dataset.pipeline[:2], *transforms]
-    return DATASETS.build(dataset)
+LOAD = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadAnnotations", with_bbox=True),
+]
+FAST_LOAD = [
+    dict(type="LoadAnnotations", with_bbox=True, box_type=None),
+    dict(type="LoadResized", img_scale=(96, 64)),
+]
 
 
-def test_mosaic_affine_is_mmyolos_chain(root, digits):
+@pytest.mark.parametrize("angle", [0.0, 20.0])
+@pytest.mark.parametrize("load", [LOAD, FAST_LOAD], ids=["plain", "cached"])
+def test_mosaic_affine_is_mmyolos_chain(root, digits, load, angle):
     """One transform gives what the two of MMYOLO give with the same random numbers."""
-    load = load_config(root / "configs/yolo11_mnv1_n_digits.py").train_pipeline[:2]
-    affine = dict(
-        max_rotate_degree=0.0, max_shear_degree=0.0, scaling_ratio_range=(0.5, 1.5)
-    )
-    ours = dict(type="MosaicAffine", img_scale=(96, 64), pre_transform=load, **affine)
-    chain = [
-        dict(type="Mosaic", img_scale=(96, 64), pad_val=114.0, pre_transform=load),
+    affine = dict(max_rotate_degree=angle, max_shear_degree=angle / 4)
+    one = dict(type="MosaicAffine", img_scale=(96, 64), pre_transform=load, **affine)
+    two = [
+        dict(type="Mosaic", img_scale=(96, 64), pad_val=114.0, pre_transform=LOAD),
         dict(
             type="YOLOv5RandomAffine",
             border=(-48, -32),
@@ -88,16 +87,27 @@ def test_mosaic_affine_is_mmyolos_chain(root, digits):
         ),
     ]
     results = []
-    for transforms in ([ours], chain):
-        dataset = pipeline_of(root, digits, *transforms)
+    for pipeline in ([*load, one], [*LOAD, *two]):
+        cfg = load_config(
+            root / "configs/yolo11_mnv1_n_digits.py", dict(data_root=str(digits))
+        )
+        cfg.train_dataloader.dataset.pipeline = pipeline
+        dataset = DATASETS.build(cfg.train_dataloader.dataset)
         np.random.seed(3)
-        torch.manual_seed(3)
         random.seed(3)
-        results.append([dataset[i] for i in range(4)])
+        results.append([dataset[i] for i in range(16)])
+    boxes = 0
     for mine, theirs in zip(*results, strict=True):
         assert mine["img"].shape == (64, 96, 3)
-        assert np.array_equal(mine["img"], theirs["img"])
-        assert torch.equal(mine["gt_bboxes"].tensor, theirs["gt_bboxes"].tensor)
+        boxes += len(theirs["gt_bboxes"])
+        assert np.array_equal(mine["gt_bboxes_labels"], theirs["gt_bboxes_labels"])
+        off = mine["gt_bboxes"].tensor - theirs["gt_bboxes"].tensor
+        assert off.abs().max() <= 1e-3
+        # Where images meet or end, a pixel may be mixed from other neighbours.
+        grey = np.abs(mine["img"].astype(int) - theirs["img"]).max(-1)
+        edge = cv2.dilate((grey > 8).astype(np.uint8), np.ones((3, 3))) > 0
+        assert grey[~edge].mean() < 2 and (grey > 8).mean() < 0.06
+    assert boxes > 30
 
 
 def test_training_pipeline_is_repeatable(root, digits):

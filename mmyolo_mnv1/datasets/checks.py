@@ -12,6 +12,8 @@ from ..errors import InputError
 #: How a file of each format begins, and how it ends; something may follow.
 MARKS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
 TAIL_BYTES = 256
+#: What a bad image does to training.
+POLICIES = ("stop", "skip")
 #: Boxes may reach this far, in pixels, out of their image: annotations are rounded.
 TOLERANCE = 1.0
 
@@ -121,39 +123,50 @@ def _count(items: Sequence, what: str) -> str:
     return f"{len(items)} {what} ({first}{', ...' if len(items) > 3 else ''})"
 
 
-def check_images(paths: Iterable[str], listed_in: str) -> None:
-    """Check that every image exists and is complete.
+def check_policy(policy: str) -> str:
+    """The same policy for bad images.
+
+    Raises:
+        InputError: If it is unknown.
+    """
+    if policy not in POLICIES:
+        raise InputError(
+            f"on_bad_image (bad_images in a config) is {policy!r}: give one of "
+            f"{', '.join(POLICIES)}"
+        )
+    return policy
+
+
+def find_bad_images(paths: Iterable[str]) -> dict[str, str]:
+    """Look for images that are not there or not complete.
 
     A JPEG or PNG cut short lacks its end mark: OpenCV would decode it half grey
     without an error. Other formats are checked for being there and not empty.
 
     Args:
         paths (Iterable[str]): Local paths of images.
-        listed_in (str): The annotation file, for the message.
 
-    Raises:
-        InputError: If any is missing, empty or truncated: how many, and the first
-            three.
+    Returns:
+        dict[str, str]: ``'missing'`` or ``'truncated'`` by path; good ones are left
+        out.
     """
-    missing, truncated = [], []
+    bad = {}
     for path in paths:
         try:
-            complete = _is_complete(path)
+            if not _is_complete(path):
+                bad[path] = "truncated"
         except OSError:
-            missing.append(path)
-        else:
-            if not complete:
-                truncated.append(path)
-    problems = [
-        _count(bad, what)
-        for bad, what in ((missing, "missing"), (truncated, "truncated"))
-        if bad
-    ]
-    if problems:
-        raise InputError(
-            f"images listed in {listed_in}: {'; '.join(problems)}: "
-            "restore them, correct data_prefix, or take them off the list"
-        )
+            bad[path] = "missing"
+    return bad
+
+
+def describe_bad_images(bad: dict[str, str]) -> str:
+    """How many images are bad, and the first three, in one line."""
+    problems = sorted(set(bad.values()))
+    return "; ".join(
+        _count([path for path in bad if bad[path] == problem], problem)
+        for problem in problems
+    )
 
 
 def _is_complete(path: str) -> bool:

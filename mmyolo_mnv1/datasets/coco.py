@@ -11,7 +11,14 @@ from mmyolo.datasets import YOLOv5CocoDataset
 from mmyolo.registry import DATASETS
 
 from ..errors import InputError
-from .checks import check_classes, check_images, check_references, find_bad_boxes
+from .checks import (
+    check_classes,
+    check_policy,
+    check_references,
+    describe_bad_images,
+    find_bad_boxes,
+    find_bad_images,
+)
 
 HOW_TO_GET_COCO = (
     "set data_root and ann_files to your data, or get COCO 2017 from "
@@ -97,6 +104,8 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
         verify_images (bool): Whether to look, before the first iteration, for images
             that are missing or truncated. Reads the last bytes of every local image.
             Defaults to True.
+        on_bad_image (str): What such an image does: ``'stop'`` refuses the data,
+            ``'skip'`` leaves it out and says so in the log. Defaults to 'stop'.
         kwargs: See :class:`mmdet.datasets.CocoDataset`.
 
     Raises:
@@ -111,11 +120,13 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
         ignore_classes: Sequence[str] = (),
         require_boxes: bool = True,
         verify_images: bool = True,
+        on_bad_image: str = "stop",
         **kwargs,
     ) -> None:
         self.require_boxes = require_boxes
         self.COCOAPI = partial(CheckedCOCO, ignore_classes=ignore_classes)
         self.verify_images = verify_images
+        self.on_bad_image = check_policy(on_bad_image)
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -123,6 +134,8 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
         data_list = super().load_data_list()
         if not data_list:
             raise InputError(f"annotation file {self.ann_file} lists no image: fill it")
+        if self.verify_images and not self.backend_args:
+            data_list = self._usable(data_list)
         boxes = (box for info in data_list for box in info["instances"])
         if self.require_boxes and all(box["ignore_flag"] for box in boxes):
             raise InputError(
@@ -130,11 +143,25 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
                 f"{list(self.metainfo['classes'])} that counts: give bbox as x, y, "
                 "width, height in pixels, an area above 0, and iscrowd 0"
             )
-        if self.verify_images and not self.backend_args:
-            check_images(
-                (info["img_path"] for info in data_list), listed_in=self.ann_file
-            )
         return data_list
+
+    def _usable(self, data_list: list[dict]) -> list[dict]:
+        """Refuse, or leave out, what names a missing or truncated image."""
+        bad = find_bad_images(info["img_path"] for info in data_list)
+        if not bad:
+            return data_list
+        problems = f"images listed in {self.ann_file}: {describe_bad_images(bad)}"
+        if self.on_bad_image == "stop":
+            raise InputError(
+                f"{problems}: restore them, correct data_prefix, take them off the "
+                "list, or set bad_images = 'skip'"
+            )
+        print_log(
+            f"{problems}: left out, {len(bad)} of {len(data_list)} images",
+            logger="current",
+            level=logging.WARNING,
+        )
+        return [info for info in data_list if info["img_path"] not in bad]
 
     def filter_data(self) -> list[dict]:
         """Drop what ``filter_cfg`` excludes.

@@ -68,7 +68,8 @@ def detector(root):
 
     def build(state_dict: dict | None = None, **model) -> nn.Module:
         cfg = Config.fromfile(root / "configs/yolo11_m.py").model
-        cfg.update(model)
+        # Maps lie in memory as the reference's do: sums go in the same order.
+        cfg.update(channels_last=False, **model)
         built = MODELS.build(cfg)
         if state_dict is not None:
             built.load_state_dict(state_dict, strict=True)

@@ -14,12 +14,20 @@ ann_files = dict(
 img_dirs = dict(train="images/", val="images/", test="images/")
 ignore_classes = ()  # of the annotations, that are not to be learnt
 
+image_cache_gb = 2.0  # decoded training images kept in memory, by each process
+bad_images = "stop"  # what training does at one that cannot be used; or "skip" it
+
 scaling_ratio_range = (0.5, 1.5)  # random zoom of the training images
 flip_prob = 0.5  # left to right
 
 load = [
-    dict(type="LoadImageFromFile"),
-    dict(type="LoadAnnotations", with_bbox=True),
+    dict(type="LoadAnnotations", with_bbox=True, box_type=None),
+    dict(
+        type="LoadResized",
+        img_scale="${input_scale}",
+        cache_gb="${image_cache_gb}",
+        on_bad_image="${bad_images}",
+    ),
 ]
 affine = dict(
     max_rotate_degree=0.0,
@@ -113,6 +121,7 @@ train_dataloader = dict(
         metainfo=dict(classes="${classes}"),
         ignore_classes="${ignore_classes}",
         filter_cfg=dict(filter_empty_gt=False),
+        on_bad_image="${bad_images}",
         pipeline="${train_pipeline}",
     ),
     **loader,

@@ -2,6 +2,7 @@
 model = dict(
     type="YOLO11Detector",
     scale="m",
+    channels_last=True,
     data_preprocessor=dict(
         type="YOLOv5DetDataPreprocessor",
         mean=[0.0, 0.0, 0.0],
@@ -14,12 +15,7 @@ model = dict(
         type="YOLO11Head",
         head_module=dict(type="YOLO11HeadModule"),
         # mmdet's DFL averages over the four sides, so 1.5 becomes 1.5 / 4.
-        loss_cls=dict(
-            type="mmdet.CrossEntropyLoss",
-            use_sigmoid=True,
-            reduction="none",
-            loss_weight=0.5,
-        ),
+        loss_cls=dict(type="SparseBCELoss", loss_weight=0.5),
         loss_bbox=dict(
             type="IoULoss",
             iou_mode="ciou",
@@ -35,7 +31,6 @@ model = dict(
     train_cfg=dict(
         assigner=dict(
             type="YOLO11TaskAlignedAssigner",
-            use_ciou=True,
             topk=10,
             alpha=0.5,
             beta=6.0,

@@ -1,7 +1,8 @@
-"""Transforms: the input size said once, and repeatable random numbers."""
+"""Transforms: quick, repeatable, and with the input size said once."""
 
 from .albu import SeededAlbu
 from .letterbox import Letterbox
+from .load_resized import LoadResized
 from .mosaic_affine import MosaicAffine
 
-__all__ = ["Letterbox", "MosaicAffine", "SeededAlbu"]
+__all__ = ["Letterbox", "LoadResized", "MosaicAffine", "SeededAlbu"]

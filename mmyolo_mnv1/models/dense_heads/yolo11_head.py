@@ -5,12 +5,16 @@ Reference: ultralytics 8.3 ``nn/modules/head.py`` (Detect).
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn as nn
-from mmdet.utils import ConfigType, OptMultiConfig
+from mmdet.structures.bbox import get_box_tensor
+from mmdet.utils import ConfigType, OptInstanceList, OptMultiConfig
 from mmengine.config import ConfigDict
+from mmengine.dist import get_dist_info
 from mmengine.structures import InstanceData
 from mmyolo.models.dense_heads import YOLOv8Head, YOLOv8HeadModule
 from mmyolo.registry import MODELS
+from torch import Tensor
 from torchvision.ops import batched_nms
 
 from ..layers.csp import ACT_CFG, NORM_CFG
@@ -102,11 +106,95 @@ class YOLO11HeadModule(YOLOv8HeadModule):
 
 @MODELS.register_module()
 class YOLO11Head(YOLOv8Head):
-    """Loss and post-processing of YOLO11: those of YOLOv8, with torchvision's NMS.
+    """Loss and post-processing of YOLO11.
 
-    mmcv's NMS fails on CUDA tensors where mmcv was compiled without CUDA;
-    torchvision's serves every device.
+    The loss is YOLOv8's (reference: ultralytics 8.3 ``utils/loss.py``), computed on the
+    rows of an :class:`.Assignment`: only these are decoded with a gradient, and nothing
+    has a size that a GPU must be asked for. Post-processing is YOLOv8's with
+    torchvision's NMS: mmcv's fails on CUDA tensors where it was compiled without CUDA.
     """
+
+    def loss_by_feat(
+        self,
+        cls_scores: Sequence[Tensor],
+        bbox_preds: Sequence[Tensor],
+        bbox_dist_preds: Sequence[Tensor],
+        batch_gt_instances: Tensor | Sequence[InstanceData],
+        batch_img_metas: Sequence[dict],
+        batch_gt_instances_ignore: OptInstanceList = None,
+    ) -> dict[str, Tensor]:
+        """The three losses, times the number of images as YOLO's are.
+
+        Args:
+            cls_scores (Sequence[Tensor]): Class logits (N, C, H_i, W_i).
+            bbox_preds (Sequence[Tensor]): Distances (N, 4, H_i, W_i) in strides.
+            bbox_dist_preds (Sequence[Tensor]): Logits of the distances' distributions
+                (N, H_i * W_i, 4, reg_max).
+            batch_gt_instances (Tensor or Sequence[InstanceData]): (G, 6) as index of
+                the image, label, x1, y1, x2, y2 in pixels; or the instances of each
+                image.
+            batch_img_metas (Sequence[dict]): One an image.
+            batch_gt_instances_ignore (optional): Not used.
+
+        Returns:
+            dict[str, Tensor]: ``loss_cls``, ``loss_bbox`` and ``loss_dfl``.
+        """
+        logits = torch.cat([level.flatten(2) for level in cls_scores], 2).float()
+        num_imgs, num_classes, num_priors = logits.shape
+        truths = _ground_truths(batch_gt_instances).to(logits)
+        image, label = truths[:, :2].long().T
+        points, strides = self._priors(cls_scores)
+        with torch.no_grad():
+            distances = torch.cat([level.flatten(2) for level in bbox_preds], 2)
+            distances = distances.transpose(1, 2).float()
+            boxes = self.bbox_coder.decode(points, distances, strides)
+            scores = logits[image, label].sigmoid()
+        rows = self.assigner(boxes, scores, points, truths)
+        image, label = image[rows.truths], label[rows.truths]
+        weights, total = rows.weights, rows.weights.sum().clamp(min=1)
+
+        places = (image * num_classes + label) * num_priors + rows.priors
+        loss_cls = self.loss_cls(logits, places, weights) / total
+
+        dists = torch.cat(list(bbox_dist_preds), 1).flatten(0, 1)
+        dists = dists.index_select(0, image * num_priors + rows.priors).float()
+        points, strides = points[rows.priors], strides[rows.priors]
+        points, targets = points / strides[:, None], truths[rows.truths, 2:]
+        targets = targets / strides[:, None]
+        distances = dists.softmax(2).matmul(self.head_module.proj)
+        predicted = self.bbox_coder.decode(points, distances, torch.ones_like(strides))
+        loss_bbox = self.loss_bbox(predicted, targets, reduction_override="none")
+        loss_bbox = (loss_bbox * weights).sum() / total
+
+        distances = self.bbox_coder.encode(
+            points, targets, max_dis=self.head_module.reg_max - 1, eps=0.01
+        )
+        loss_dfl = self.loss_dfl(
+            dists.flatten(0, 1),
+            distances.flatten(),
+            weight=weights.repeat_interleave(4),
+            avg_factor=total,
+        )
+        factor = num_imgs * get_dist_info()[1]
+        return dict(
+            loss_cls=loss_cls * factor,
+            loss_bbox=loss_bbox * factor,
+            loss_dfl=loss_dfl * factor,
+        )
+
+    def _priors(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Centres (P, 2) in pixels and strides (P,) of the priors, kept between calls.
+
+        Always float32: half precision cannot place them.
+        """
+        key = [level.shape[2:] for level in levels], levels[0].device
+        if key != self.featmap_sizes_train:
+            self.featmap_sizes_train = key
+            priors = self.prior_generator.grid_priors(
+                key[0], device=key[1], with_stride=True
+            )
+            self.flatten_priors_train = torch.cat(priors)
+        return self.flatten_priors_train[:, :2], self.flatten_priors_train[:, 2]
 
     def _bbox_post_process(
         self,
@@ -138,3 +226,22 @@ class YOLO11Head(YOLOv8Head):
             results.bboxes, results.scores, results.labels, cfg.nms.iou_threshold
         )
         return results[keep[: cfg.max_per_img]]
+
+
+def _ground_truths(instances: Tensor | Sequence[InstanceData]) -> Tensor:
+    """Boxes of all images in one list; see :meth:`YOLO11Head.loss_by_feat`."""
+    if isinstance(instances, Tensor):
+        return instances
+    return torch.cat(
+        [
+            torch.cat(
+                [
+                    each.labels.new_full((len(each), 1), image),
+                    each.labels[:, None],
+                    get_box_tensor(each.bboxes),
+                ],
+                1,
+            )
+            for image, each in enumerate(instances)
+        ]
+    )

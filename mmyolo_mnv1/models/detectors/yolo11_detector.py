@@ -26,6 +26,9 @@ class YOLO11Detector(YOLODetector):
         bbox_head (dict): Head config with a ``head_module``.
         scale (str): One of n, s, m, l, x. Defaults to 'm'.
         num_classes (int): Number of classes. Defaults to 80.
+        channels_last (bool): Whether weights, and with them all maps, lie in memory
+            channels last: quicker on CPUs, and on GPUs in half precision.
+            Defaults to False.
         train_cfg (dict, optional): Training config with an ``assigner``.
             Defaults to None.
         kwargs: See :class:`mmyolo.models.detectors.YOLODetector`.
@@ -42,6 +45,7 @@ class YOLO11Detector(YOLODetector):
         bbox_head: ConfigType,
         scale: str = "m",
         num_classes: int = 80,
+        channels_last: bool = False,
         train_cfg: ConfigType | None = None,
         **kwargs,
     ) -> None:
@@ -57,6 +61,8 @@ class YOLO11Detector(YOLODetector):
         if train_cfg:
             train_cfg["assigner"]["num_classes"] = num_classes
         super().__init__(backbone, neck, bbox_head, train_cfg=train_cfg, **kwargs)
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
 
 
 @torch.no_grad()

@@ -1,0 +1,5 @@
+"""Loss functions."""
+
+from .sparse_bce import SparseBCELoss
+
+__all__ = ["SparseBCELoss"]

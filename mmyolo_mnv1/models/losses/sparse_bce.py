@@ -1,0 +1,37 @@
+"""Binary cross entropy for targets that are 0 but in a few places."""
+
+import torch.nn as nn
+import torch.nn.functional as F
+from mmyolo.registry import MODELS
+from torch import Tensor
+
+
+@MODELS.register_module()
+class SparseBCELoss(nn.Module):
+    """Sum of ``binary_cross_entropy_with_logits``, without a tensor of targets.
+
+    The cross entropy of a logit x with a target t is softplus(x) - x t. One in a
+    thousand class targets of a detector is not 0, so the second term is summed over
+    those places only.
+
+    Args:
+        loss_weight (float): Factor. Defaults to 1.0.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
+        """The loss.
+
+        Args:
+            logits (Tensor): Any shape.
+            places (Tensor): (n,), indices into the flattened logits.
+            targets (Tensor): (n,), from 0 to 1; those of one place are added.
+
+        Returns:
+            Tensor: A scalar.
+        """
+        positives = logits.flatten()[places] * targets
+        return self.loss_weight * (F.softplus(logits).sum() - positives.sum())

@@ -59,6 +59,12 @@ def check_peer(name: str) -> None:
         raise InputError(f"--peer {name}: not installed: pip install ultralytics")
 
 
+def be_quiet() -> None:
+    """Keep Ultralytics off the network, the environment and the screen."""
+    quiet = dict(OFFLINE="true", AUTOINSTALL="false", VERBOSE="false")
+    os.environ.update({f"YOLO_{key}": value for key, value in quiet.items()})
+
+
 def has_peer(cfg: Config) -> bool:
     """Whether Ultralytics has a config's model: YOLO11 with its own backbone."""
     return cfg.model.backbone.type == "YOLO11CSPDarknet"
@@ -71,8 +77,7 @@ def build_peer(name: str, subject: Subject) -> UltralyticsNetwork:
         name (str): One of :data:`PEERS`.
         subject (Subject): A YOLO11 with its own backbone.
     """
-    quiet = dict(OFFLINE="true", AUTOINSTALL="false", VERBOSE="false")
-    os.environ.update({f"YOLO_{key}": value for key, value in quiet.items()})
+    be_quiet()
     tasks = importlib.import_module("ultralytics.nn.tasks")
     model = tasks.DetectionModel(
         f"yolo11{subject.cfg.model.scale}.yaml",

@@ -12,13 +12,14 @@ from tqdm import tqdm
 from ..config import input_shape, load_config
 from ..errors import InputError
 from .complexity import COUNTED, measure_complexity
+from .job import Job
 from .latency import Plan, compare_times
 from .pictures import renamed
 from .process import describe_machine, machine_notes
 from .subject import build_model
 from .tables import Column, Table, billions, millions
 from .tradeoff import Variant
-from .worker import Job, Worker, workers
+from .worker import Worker, workers
 
 COLUMNS = (
     Column("name", "variant"),

@@ -1,93 +1,82 @@
-"""Measured networks, each in a process of its own.
+"""Measuring processes, each for one thing that is measured.
 
 In one process they would disturb each other: what one leaves in the allocator and in
-the thread pools decides how fast the next is. A process that runs one network only is
-also what will be deployed, and its memory is that network's.
+the thread pools decides how fast the next is.
 """
 
 import multiprocessing
-import time
-import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import torch
 from tqdm import tqdm
 
-from ..config import load_config
-from ..errors import InputError
-from .backends import Eager, Setting, get_backend
-from .peers import build_peer
-from .process import Memory, keep_freed_memory, set_threads
-from .subject import Subject
+from ..errors import PREFIX, InputError
 
-NETWORK, PRE, POST = "network", "preprocessing", "postprocessing"
+NETWORK = "network"
+GRACE = 10  # seconds that a process has to end by itself
 
 Key = TypeVar("Key", bound=Hashable)
+#: What a process can measure, by name; each call gives a result.
+Runs = Mapping[str, Callable[[], Any]]
 
 
-class Job(NamedTuple):
-    """What a process measures.
+class Task(Protocol):
+    """What a process does; it is pickled on its way there."""
 
-    Args:
-        config (str): File.
-        options (dict): By which it is changed.
-        checkpoint (Path, optional): Weights; None for untrained ones.
-        batch (int): Images at once.
-        setting (Setting): Device, precision, threads.
-        backend (str, optional): That runs the network. None for the stages before and
-            after it.
-        peer (str, optional): Whose network it is; None for ours. Defaults to None.
-    """
+    def prepare(self) -> tuple[Runs, dict]:
+        """Get ready, in the process.
 
-    config: str
-    options: dict
-    checkpoint: Path | None
-    batch: int
-    setting: Setting
-    backend: str | None
-    peer: str | None = None
+        Returns:
+            tuple[Runs, dict]: What can be measured, and facts known beforehand.
+
+        Raises:
+            InputError: If it cannot be done.
+        """
 
 
 class Worker:
-    """A process that does a job, run by run.
+    """A process that does a task, run by run.
 
     Args:
-        job (Job): The job.
+        task (Task): The task.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, task: Task) -> None:
         # A process that has imported all of this once, and nothing more, is forked.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
+        context.set_forkserver_preload([type(task).__module__])
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=_work, args=(job, other), daemon=True)
+        # Not a daemon: it may have data loaders. It ends when the connection does.
+        self._process = context.Process(target=_work, args=(task, other))
         self._process.start()
         other.close()
-        #: What is known of the job once it is ready.
+        #: What is known of the task once it is ready.
         self.facts: dict[str, Any] = {}
 
     def wait(self) -> None:
         """Wait until it is ready.
 
         Raises:
-            InputError: If it refused the job.
+            InputError: If it refused the task.
         """
         self.facts = self._receive()
 
-    def time(self, stage: str = NETWORK) -> float:
-        """Run a stage twice; the milliseconds of the second time."""
-        self._connection.send(stage)
+    def time(self, name: str = NETWORK) -> Any:
+        """Measure once.
+
+        Raises:
+            InputError: If the input turns out to be bad.
+        """
+        self._connection.send(name)
         return self._receive()
 
     def close(self) -> None:
-        """End the process."""
-        self._process.terminate()
-        self._process.join()
+        """End the process, by itself if it can: data loaders want to be shut down."""
         self._connection.close()
+        self._process.join(GRACE)
+        self._process.kill()
 
     def _receive(self) -> Any:
         try:
@@ -103,16 +92,16 @@ class Worker:
 
 
 @contextmanager
-def workers(jobs: Mapping[Key, Job]) -> Iterator[dict[Key, Worker]]:
-    """Processes for jobs, ready; they end with the context.
+def workers(tasks: Mapping[Key, Task]) -> Iterator[dict[Key, Worker]]:
+    """Processes for tasks, ready; they end with the context.
 
     Args:
-        jobs (Mapping): Jobs by name.
+        tasks (Mapping): Tasks by name.
 
     Raises:
-        InputError: If one refuses its job.
+        InputError: If one refuses its task.
     """
-    started = {name: Worker(job) for name, job in jobs.items()}
+    started = {name: Worker(task) for name, task in tasks.items()}
     try:
         for worker in tqdm(started.values(), "preparing", disable=None):
             worker.wait()
@@ -122,58 +111,14 @@ def workers(jobs: Mapping[Key, Job]) -> Iterator[dict[Key, Worker]]:
             worker.close()
 
 
-def _work(job: Job, connection: Connection) -> None:
-    """The process: prepare, tell the facts, then time a stage for each message."""
-    warnings.filterwarnings("ignore", "torch.meshgrid")  # mmdet's priors
+def _work(task: Task, connection: Connection) -> None:
+    """The process: prepare, tell the facts, then measure for each message."""
     try:
-        prepare = _prepare_network if job.backend else _prepare_stages
-        runs, facts = prepare(job)
+        runs, facts = task.prepare()
+        connection.send(facts)
+        while True:
+            connection.send(runs[connection.recv()]())
     except InputError as e:
-        connection.send(str(e).partition(": ")[2])
+        connection.send(str(e).removeprefix(PREFIX))
+    except EOFError:
         return
-    keep_freed_memory()
-    connection.send(facts)
-    synchronise = _synchroniser(job)
-    while True:
-        run = runs[connection.recv()]
-        run()  # wakes the cores, which slept while others had their turn
-        synchronise()
-        start = time.perf_counter()
-        run()
-        synchronise()
-        connection.send(1000 * (time.perf_counter() - start))
-
-
-def _prepare_stages(job: Job) -> tuple[dict[str, Callable], dict]:
-    subject = _build(job)
-    runs = {PRE: subject.preprocess, POST: subject.postprocess}
-    return runs, dict(boxes=sum(len(found) for found in subject.postprocess()))
-
-
-def _prepare_network(job: Job) -> tuple[dict[str, Callable], dict]:
-    """Nothing but the network stays, so that the memory is its own."""
-    backend = get_backend(job.backend, job.setting)
-    memory = Memory(job.setting.device)
-    subject = _build(job)
-    network = build_peer(job.peer, subject) if job.peer else subject.network
-    images = subject.images
-    run = backend.prepare(network, images)
-    del subject, network
-    run(images)  # compilers and caches
-    peak = memory.peak(lambda: run(images))
-    if memory.cuda and not isinstance(backend, Eager):
-        peak = None  # PyTorch does not see it
-    return {NETWORK: lambda: run(images)}, dict(peak_memory=peak)
-
-
-def _build(job: Job) -> Subject:
-    """Build the subject with one thread: many processes do so at once."""
-    set_threads(1)
-    cfg = load_config(job.config, job.options)
-    subject = Subject(cfg, job.checkpoint, job.batch, job.setting.device)
-    set_threads(job.setting.threads)
-    return subject
-
-
-def _synchroniser(job: Job) -> Callable[[], None]:
-    return torch.cuda.synchronize if job.setting.device == "cuda" else lambda: None

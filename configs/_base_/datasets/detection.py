@@ -15,6 +15,7 @@ img_dirs = dict(train="images/", val="images/", test="images/")
 ignore_classes = ()  # of the annotations, that are not to be learnt
 
 image_cache_gb = 2.0  # decoded training images kept in memory, by each process
+mosaic_recent = 0  # above 0: mosaics of the last so many images, for data beyond that
 bad_images = "stop"  # what training does at one that cannot be used; or "skip" it
 
 scaling_ratio_range = (0.5, 1.5)  # random zoom of the training images
@@ -51,22 +52,27 @@ augment = [
         ),
         keymap=dict(img="image", gt_bboxes="bboxes"),
     ),
-    dict(type="YOLOv5HSVRandomAug"),
-    dict(type="mmdet.RandomFlip", prob="${flip_prob}"),
+    dict(type="HSVRandomAug"),
+    dict(type="HorizontalFlip", prob="${flip_prob}"),
     dict(
-        type="mmdet.PackDetInputs",
+        type="PackTrainInputs",
         meta_keys=("img_id", "img_path", "ori_shape", "img_shape"),
     ),
 ]
 train_pipeline = [
     *load,
-    dict(type="MosaicAffine", img_scale="${input_scale}", pre_transform=load, **affine),
+    dict(
+        type="MosaicAffine",
+        img_scale="${input_scale}",
+        pre_transform=load,
+        recent="${mosaic_recent}",
+        **affine,
+    ),
     *augment,
 ]
 train_pipeline_stage2 = [  # the last epochs: without mosaic
     *load,
-    dict(type="Letterbox", img_scale="${input_scale}"),
-    dict(type="YOLOv5RandomAffine", border_val=(114, 114, 114), **affine),
+    dict(type="LetterboxAffine", img_scale="${input_scale}", **affine),
     *augment,
 ]
 pack = dict(
@@ -112,7 +118,7 @@ loader = dict(num_workers=4, persistent_workers=True, pin_memory=True)
 train_dataloader = dict(
     batch_size=16,
     sampler=dict(type="DefaultSampler", shuffle=True),
-    collate_fn=dict(type="yolov5_collate"),
+    collate_fn=dict(type="channels_last_collate"),
     dataset=dict(
         type="CheckedCocoDataset",
         data_root="${data_root}",

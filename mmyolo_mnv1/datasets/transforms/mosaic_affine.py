@@ -1,15 +1,15 @@
-"""Mosaic of four images and a random affine crop of it, in one step."""
+"""Mosaic and random affine crop in one step; and the same for one image."""
 
+from collections import deque
 from collections.abc import Sequence
 
-import cv2
-import mmcv
 import numpy as np
-from mmdet.structures.bbox import HorizontalBoxes
-from mmyolo.datasets.transforms import Mosaic, YOLOv5RandomAffine
+from mmcv.transforms import BaseTransform
+from mmyolo.datasets.transforms import Mosaic
 from mmyolo.registry import TRANSFORMS
 
 from ...config import input_scale
+from .canvas import CanvasCrop, Tile, fit
 
 CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 
@@ -18,18 +18,20 @@ CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 class MosaicAffine(Mosaic):
     """MMYOLO's ``Mosaic`` and ``YOLOv5RandomAffine``, without the canvas between them.
 
-    Each of the four images is warped straight into its part of the result, instead of
-    being pasted on a canvas of twice the width and height which is then warped. Random
-    numbers are drawn in the same order, boxes are the same, and pixels are, but for
-    rounding and a line of one pixel where images meet.
+    Random numbers are drawn in the same order, boxes are the same, and pixels are but
+    for those at borders; see :class:`.CanvasCrop`.
 
     Expects ``img``, ``gt_bboxes`` (n, 4) as array or box object, ``gt_bboxes_labels``,
-    ``gt_ignore_flags`` and ``dataset``; leaves ``gt_bboxes`` as ``HorizontalBoxes``.
+    ``gt_ignore_flags`` and ``dataset``; leaves ``gt_bboxes`` as an array.
 
     Args:
         img_scale (tuple[int, int]): Width and height of the result in pixels.
         pre_transform (Sequence[dict]): Loads the other three images.
         pad_val (float): Grey level where no image is. Defaults to 114.0.
+        recent (int): Take the other three from the last so many images of this
+            process, once there are as many, instead of from all: one image is loaded
+            for a sample and not four, for data that do not fit into memory.
+            Defaults to 0, from all.
         max_refetch (int): How often to draw other images when one is skipped.
             Defaults to 15.
         affine (dict): Arguments of ``YOLOv5RandomAffine``. Defaults to none.
@@ -43,6 +45,7 @@ class MosaicAffine(Mosaic):
         img_scale: tuple[int, int],
         pre_transform: Sequence[dict],
         pad_val: float = 114.0,
+        recent: int = 0,
         max_refetch: int = 15,
         **affine,
     ) -> None:
@@ -53,8 +56,9 @@ class MosaicAffine(Mosaic):
             pre_transform=pre_transform,
             max_refetch=max_refetch,
         )
-        self.affine = YOLOv5RandomAffine(
-            border=(-width // 2, -height // 2), border_val=(pad_val,) * 3, **affine
+        self.recent = deque(maxlen=recent)
+        self.crop = CanvasCrop(
+            (2 * width, 2 * height), (width, height), pad_val, **affine
         )
 
     def transform(self, results: dict) -> dict | None:
@@ -63,8 +67,13 @@ class MosaicAffine(Mosaic):
         Returns:
             dict, optional: None if no three images could be loaded.
         """
-        dataset = results["dataset"]
         np.random.uniform(0, 1)  # the parent's draw for its probability
+        if self.recent.maxlen:
+            self.recent.append({k: v for k, v in results.items() if k != "dataset"})
+        if self.recent and len(self.recent) == self.recent.maxlen:
+            tiles = [self.recent[i] for i in self.get_indexes(self.recent)]
+            return self.mix_img_transform(dict(results, mix_results=tiles))
+        dataset = results["dataset"]
         for _ in range(self.max_refetch):
             drawn = map(dataset.get_data_info, self.get_indexes(dataset))
             tiles = [self.pre_transform(info) for info in drawn]
@@ -81,92 +90,55 @@ class MosaicAffine(Mosaic):
         Returns:
             dict: The first image's, with the result in place of its own.
         """
-        tiles = [results, *results.pop("mix_results")]
-        width, height = self.img_scale
+        parts = [results, *results.pop("mix_results")]
         low, high = self.center_ratio_range
         centre = [int(np.random.uniform(low, high) * side) for side in self.img_scale]
-        matrix, zoom = self.affine._get_random_homography_matrix(height, width)
-        matrix = matrix @ _translation(-width, -height)  # the canvas's centre
-
-        image = np.full((height, width, 3), self.pad_val, np.uint8)
-        boxes = []
-        for tile, corner in zip(tiles, CORNERS, strict=True):
-            pixels, ratio = self._fit(tile["img"])
-            paste, crop = self._mosaic_combine(corner, centre, pixels.shape[1::-1])
+        tiles = []
+        for part, corner in zip(parts, CORNERS, strict=True):
+            image, boxes = fit(part["img"], part["gt_bboxes"], self.img_scale)
+            paste, crop = self._mosaic_combine(corner, centre, image.shape[1::-1])
             offset = paste[0] - crop[0], paste[1] - crop[1]
-            _warp_into(image, pixels, crop, matrix @ _translation(*offset))
-            boxes.append(_array(tile["gt_bboxes"]) * ratio + np.array(offset * 2))
-
-        boxes = HorizontalBoxes(np.concatenate(boxes, dtype=np.float32))
-        boxes, kept = self._project(boxes, matrix, zoom)
-        for key in ("gt_bboxes_labels", "gt_ignore_flags"):
-            results[key] = np.concatenate([tile[key] for tile in tiles])[kept]
-        results.update(img=image, img_shape=image.shape[:2], gt_bboxes=boxes)
-        return results
-
-    def _fit(self, image: np.ndarray) -> tuple[np.ndarray, float]:
-        """An image scaled to fit, as :class:`LoadResized` gives it, and by how much."""
-        height, width = image.shape[:2]
-        ratio = min(self.img_scale[1] / height, self.img_scale[0] / width)
-        size = int(width * ratio), int(height * ratio)
-        if size == (width, height):
-            return image, 1.0
-        return mmcv.imresize(image, size), ratio
-
-    def _project(
-        self, boxes: HorizontalBoxes, matrix: np.ndarray, zoom: float
-    ) -> tuple[HorizontalBoxes, np.ndarray]:
-        """Boxes of the canvas in the result, those that are left, and which these are.
-
-        As the parents do it, step by step.
-        """
-        width, height = self.img_scale
-        if self.bbox_clip_border:
-            boxes.clip_([2 * height, 2 * width])
-        before = boxes.clone()
-        before.rescale_([zoom, zoom])
-        boxes.project_(matrix)
-        if self.affine.bbox_clip_border:
-            boxes.clip_([height, width])
-        kept = self.affine.filter_gt_bboxes(before, boxes).numpy()
-        return boxes[kept], kept
+            tiles.append(Tile(image, boxes, crop, offset))
+        return _compose(results, parts, self.crop, tiles)
 
 
-def _warp_into(
-    image: np.ndarray,
-    tile: np.ndarray,
-    crop: tuple[int, int, int, int],
-    matrix: np.ndarray,
-) -> None:
-    """Warp a part of a tile into an image; nothing else of the image changes.
+@TRANSFORMS.register_module()
+class LetterboxAffine(BaseTransform):
+    """:class:`.Letterbox` and ``YOLOv5RandomAffine`` in one step.
+
+    What follows :class:`MosaicAffine` in the last epochs. Expects and leaves what that
+    does, but needs no ``dataset``.
 
     Args:
-        image (np.ndarray): (H, W, 3), uint8; changed.
-        tile (np.ndarray): (h, w, 3), uint8.
-        crop (tuple[int, int, int, int]): x1, y1, x2, y2 of the part.
-        matrix (np.ndarray): From pixels of the tile to pixels of the image, (3, 3).
+        img_scale (tuple[int, int]): Width and height of the result in pixels.
+        pad_val (float): Grey level where no image is. Defaults to 114.0.
+        affine (dict): Arguments of ``YOLOv5RandomAffine``. Defaults to none.
+
+    Raises:
+        InputError: If ``img_scale`` is out of range.
     """
-    x1, y1, x2, y2 = crop
-    if x1 >= x2 or y1 >= y2:
-        return
-    corners = np.array([(x, y, 1) for x in (x1, x2) for y in (y1, y2)], np.float32)
-    corners = (corners @ matrix.T)[:, :2]
-    left, top = np.maximum(np.floor(corners.min(0)), 0).astype(int).tolist()
-    right, bottom = (np.ceil(corners.max(0)).astype(int) + 1).tolist()
-    part = image[top : max(bottom, 0), left : max(right, 0)]
-    if part.size:
-        cv2.warpAffine(
-            tile[y1:y2, x1:x2],
-            (_translation(-left, -top) @ matrix @ _translation(x1, y1))[:2],
-            dsize=part.shape[1::-1],
-            dst=part,
-            borderMode=cv2.BORDER_TRANSPARENT,
-        )
+
+    def __init__(
+        self, img_scale: tuple[int, int], pad_val: float = 114.0, **affine
+    ) -> None:
+        self.img_scale = input_scale(img_scale, 1)
+        self.crop = CanvasCrop(self.img_scale, self.img_scale, pad_val, **affine)
+
+    def transform(self, results: dict) -> dict:
+        """Warp the image."""
+        image, boxes = fit(results["img"], results["gt_bboxes"], self.img_scale)
+        height, width = image.shape[:2]
+        offset = (self.img_scale[0] - width) // 2, (self.img_scale[1] - height) // 2
+        tile = Tile(image, boxes, (0, 0, width, height), offset)
+        return _compose(results, [results], self.crop, [tile])
 
 
-def _translation(x: float, y: float) -> np.ndarray:
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float32)
-
-
-def _array(boxes: HorizontalBoxes | np.ndarray) -> np.ndarray:
-    return boxes if isinstance(boxes, np.ndarray) else boxes.numpy()
+def _compose(
+    results: dict, parts: Sequence[dict], crop: CanvasCrop, tiles: Sequence[Tile]
+) -> dict:
+    """Put image and boxes of the crop into the results."""
+    image, boxes, kept = crop(tiles)
+    for key in ("gt_bboxes_labels", "gt_ignore_flags"):
+        results[key] = np.concatenate([part[key] for part in parts])[kept]
+    results.update(img=image, img_shape=image.shape[:2], gt_bboxes=boxes)
+    return results

@@ -1,0 +1,157 @@
+"""A canvas of images and a random affine crop of it, without making the canvas."""
+
+from collections.abc import Sequence
+from math import ceil, floor
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import cv2
+import mmcv
+import numpy as np
+from mmdet.structures.bbox import BaseBoxes
+from mmyolo.datasets.transforms import YOLOv5RandomAffine
+
+
+class Tile(NamedTuple):
+    """An image on the canvas.
+
+    Args:
+        image (np.ndarray): (h, w, 3), uint8.
+        boxes (np.ndarray): (n, 4) as x1, y1, x2, y2 in its pixels.
+        crop (tuple[int, int, int, int]): x1, y1, x2, y2 of the part that is shown.
+        offset (tuple[int, int]): Where its pixel 0, 0 lies on the canvas.
+    """
+
+    image: np.ndarray
+    boxes: np.ndarray
+    crop: tuple[int, int, int, int]
+    offset: tuple[int, int]
+
+
+class CanvasCrop:
+    """A random affine crop of a canvas, as MMYOLO's ``YOLOv5RandomAffine`` makes it.
+
+    Each image is warped straight into its part of the result, so that the canvas need
+    not be filled. Pixels are the same but for rounding and a line of one pixel where
+    images meet.
+
+    Args:
+        canvas (tuple[int, int]): Width and height of the canvas in pixels.
+        size (tuple[int, int]): Width and height of the result.
+        pad_val (float): Grey level where no image is.
+        affine (dict): Arguments of ``YOLOv5RandomAffine``.
+    """
+
+    def __init__(
+        self, canvas: tuple[int, int], size: tuple[int, int], pad_val: float, **affine
+    ) -> None:
+        self.canvas = canvas
+        self.size = size
+        self.pad_val = pad_val
+        self.affine = YOLOv5RandomAffine(**affine)
+
+    def __call__(
+        self, tiles: Sequence[Tile]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw a transform and apply it.
+
+        Returns:
+            tuple[np.ndarray, np.ndarray, np.ndarray]: Image (H, W, 3); boxes that are
+            left, (m, 4); and which of all boxes of the tiles these are, (n,) booleans.
+        """
+        width, height = self.size
+        matrix, zoom = self.affine._get_random_homography_matrix(height, width)
+        matrix = matrix @ translation(-self.canvas[0] / 2, -self.canvas[1] / 2)
+        image = np.full((height, width, 3), self.pad_val, np.uint8)
+        for tile in tiles:
+            _warp_into(image, tile.image, tile.crop, matrix @ translation(*tile.offset))
+        boxes = np.concatenate(
+            [tile.boxes + np.float32(tile.offset * 2) for tile in tiles]
+        )
+        boxes, kept = self._project(boxes, matrix, zoom)
+        return image, boxes, kept
+
+    def _project(
+        self, boxes: np.ndarray, matrix: np.ndarray, zoom: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes of the canvas in the result, those that are left, and which these are.
+
+        As MMYOLO does it, step by step.
+        """
+        boxes = _clip(boxes, self.canvas)
+        corners = boxes[:, [0, 1, 2, 1, 0, 3, 2, 3]].reshape(-1, 4, 2)
+        corners = corners @ matrix[:2, :2].T + matrix[:2, 2]
+        moved = np.concatenate([corners.min(1), corners.max(1)], 1)
+        if self.affine.bbox_clip_border:
+            moved = _clip(moved, self.size)
+        kept = self.affine.filter_gt_bboxes(_sides(boxes, zoom), _sides(moved, 1))
+        return moved[kept], kept
+
+
+def fit(
+    image: np.ndarray, boxes: np.ndarray | BaseBoxes, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scale an image and its boxes to fit; nothing to do for ``LoadResized``'s.
+
+    Args:
+        image (np.ndarray): (h, w, 3).
+        boxes (np.ndarray or BaseBoxes): (n, 4).
+        size (tuple[int, int]): Width and height, to fit into.
+    """
+    if isinstance(boxes, BaseBoxes):
+        boxes = boxes.numpy()
+    height, width = image.shape[:2]
+    ratio = min(size[1] / height, size[0] / width)
+    scaled = max(int(width * ratio), 1), max(int(height * ratio), 1)
+    if scaled == (width, height):
+        return image, boxes
+    return mmcv.imresize(image, scaled), boxes * np.float32(ratio)
+
+
+def translation(x: float, y: float) -> np.ndarray:
+    """The matrix (3, 3) that moves by x and y."""
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float32)
+
+
+def _warp_into(
+    image: np.ndarray,
+    tile: np.ndarray,
+    crop: tuple[int, int, int, int],
+    matrix: np.ndarray,
+) -> None:
+    """Warp a part of a tile into an image; nothing else of the image changes.
+
+    Args:
+        image (np.ndarray): (H, W, 3), uint8; changed.
+        tile (np.ndarray): (h, w, 3), uint8.
+        crop (tuple[int, int, int, int]): x1, y1, x2, y2 of the part.
+        matrix (np.ndarray): From pixels of the tile to pixels of the image, (3, 3).
+    """
+    x1, y1, x2, y2 = crop
+    if x1 >= x2 or y1 >= y2:
+        return
+    # Plain numbers: NumPy takes longer than this for so few.
+    (a, b, c), (d, e, f), _ = matrix.tolist()
+    xs = [a * x + b * y + c for x in (x1, x2) for y in (y1, y2)]
+    ys = [d * x + e * y + f for x in (x1, x2) for y in (y1, y2)]
+    left, top = max(floor(min(xs)), 0), max(floor(min(ys)), 0)
+    part = image[top : max(ceil(max(ys)) + 1, 0), left : max(ceil(max(xs)) + 1, 0)]
+    if part.size:
+        moved = (a, b, a * x1 + b * y1 + c - left), (d, e, d * x1 + e * y1 + f - top)
+        cv2.warpAffine(
+            tile[y1:y2, x1:x2],
+            np.array(moved),
+            dsize=part.shape[1::-1],
+            dst=part,
+            borderMode=cv2.BORDER_TRANSPARENT,
+        )
+
+
+def _clip(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return np.clip(boxes, 0, np.float32(size * 2))
+
+
+def _sides(boxes: np.ndarray, zoom: float) -> SimpleNamespace:
+    """What MMYOLO's filter asks of a box object."""
+    widths, heights = (zoom * (boxes[:, 2:] - boxes[:, :2])).T
+    return SimpleNamespace(widths=widths, heights=heights)

@@ -83,15 +83,14 @@ def test_resume(config, built, tmp_path):
     assert built[-1].load_from == "https://host/x.pth"
 
 
-def test_amp(config, built, monkeypatch):
-    monkeypatch.setattr(launch, "get_device", lambda: "cpu")
-    with pytest.raises(InputError, match="--amp needs a GPU"):
-        launch.train_detector(load_config(config), amp=True)
-    monkeypatch.setattr(launch, "get_device", lambda: "cuda")
+@pytest.mark.parametrize(
+    ("device", "wrapper"), [("cpu", "BF16OptimWrapper"), ("cuda", "AmpOptimWrapper")]
+)
+def test_amp(config, built, monkeypatch, device, wrapper):
+    monkeypatch.setattr(launch, "get_device", lambda: device)
     for _ in range(2):  # twice is once
         launch.train_detector(cfg := load_config(config), amp=True)
-    assert built[-1].optim_wrapper.type == "AmpOptimWrapper"
-    assert built[-1].optim_wrapper.loss_scale == "dynamic"
+    assert built[-1].optim_wrapper.type == wrapper
     cfg.optim_wrapper.type = "ApexOptimWrapper"
     with pytest.raises(InputError, match="optim_wrapper.type is ApexOptimWrapper"):
         launch.train_detector(cfg, amp=True)

@@ -20,7 +20,8 @@ def main() -> None:
         "--wait-time", type=float, default=2, help="of --show, in seconds"
     )
     args = parser.parse_args()
-    launch.test_detector(launch.launch_config(args), args)
+    with launch.told_once():
+        launch.test_detector(launch.launch_config(args), args)
 
 
 if __name__ == "__main__":

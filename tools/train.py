@@ -17,7 +17,8 @@ def main() -> None:
         help="go on from it; without a value, from the newest in the work directory",
     )
     args = parser.parse_args()
-    launch.train_detector(launch.launch_config(args), args.amp, args.resume)
+    with launch.told_once():
+        launch.train_detector(launch.launch_config(args), args.amp, args.resume)
 
 
 if __name__ == "__main__":

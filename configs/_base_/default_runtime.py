@@ -8,7 +8,10 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=10, save_best="auto"),
+    checkpoint=dict(type="SafeCheckpointHook", interval=10, save_best="auto"),
+    epoch_seed=dict(type="EpochSeedHook"),
+    sync_statistics=dict(type="SyncStatisticsHook"),
+    nan_guard=dict(type="NanGuardHook", max_bad_iters=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="mmdet.DetVisualizationHook"),
 )

@@ -1,5 +1,25 @@
 """Training engine parts."""
 
+from .accumulation import SumAmpOptimWrapper, SumOptimWrapper
+from .bf16 import BF16OptimWrapper
+from .checkpoint_hook import SafeCheckpointHook
+from .loading import load_checkpoint_safely, use_loader
+from .loop import ResumableEpochLoop
+from .nan_guard_hook import NanGuardHook
 from .runner import YOLO11Runner
+from .seed_hook import EpochSeedHook
+from .sync_hook import SyncStatisticsHook
 
-__all__ = ["YOLO11Runner"]
+__all__ = [
+    "BF16OptimWrapper",
+    "EpochSeedHook",
+    "NanGuardHook",
+    "ResumableEpochLoop",
+    "SafeCheckpointHook",
+    "SumAmpOptimWrapper",
+    "SumOptimWrapper",
+    "SyncStatisticsHook",
+    "YOLO11Runner",
+]
+
+use_loader(load_checkpoint_safely)

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmdet.engine.hooks.utils import trigger_visualization_hook
@@ -9,6 +11,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.device import get_device
 from mmengine.evaluator import DumpResults
 from mmyolo.registry import RUNNERS
+from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 from ..config import load_config
 from ..errors import InputError
@@ -23,10 +26,32 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     )
     launchers = ["none", "pytorch", "slurm", "mpi"]
     parser.add_argument("--launcher", choices=launchers, default="none")
+    parser.add_argument(
+        "--allow-unsafe-checkpoint",
+        action="store_true",
+        help="load checkpoints that run code; only from a source you trust",
+    )
     # torch.distributed.launch, which MIM calls, gives the rank as an argument.
     parser.add_argument(
         *("--local_rank", "--local-rank"), type=int, default=0, help=argparse.SUPPRESS
     )
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Leave it to :mod:`mmyolo_mnv1.torchrun` to tell a bad input, once for all.
+
+    Without it, each of its processes would tell it; they do where torchrun is to start
+    them again, since it then forgets why they failed.
+    """
+    try:
+        yield
+    except InputError as e:
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT")
+        if attempt is None or attempt != os.environ.get("TORCHELASTIC_MAX_RESTARTS"):
+            raise
+        get_error_handler().record_exception(e)
+        raise SystemExit(1) from None
 
 
 def launch_config(args: argparse.Namespace) -> Config:
@@ -44,6 +69,8 @@ def launch_config(args: argparse.Namespace) -> Config:
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
+    if args.allow_unsafe_checkpoint:
+        cfg.allow_unsafe_checkpoint = True
     default = str(Path("work_dirs") / Path(args.config).stem)
     cfg.work_dir = args.work_dir or cfg.get("work_dir") or default
     return cfg
@@ -59,8 +86,8 @@ def train_detector(cfg: Config, amp: bool = False, resume: str | None = None) ->
             the work directory, if there is one. Defaults to None.
 
     Raises:
-        InputError: If the checkpoint is missing, or ``amp`` goes neither with this
-            machine nor with the config's optimizer wrapper.
+        InputError: If the checkpoint is missing, or ``amp`` does not go with the
+            config's optimizer wrapper.
     """
     if amp:
         _enable_amp(cfg)
@@ -105,12 +132,12 @@ def _checkpoint_path(path: str) -> str:
 
 
 def _enable_amp(cfg: Config) -> None:
-    if get_device() == "cpu":
-        raise InputError("--amp needs a GPU, and there is none: leave it out")
+    """float16 with a loss scale on a GPU, bfloat16 on a CPU."""
+    amp = "BF16OptimWrapper" if get_device() == "cpu" else "AmpOptimWrapper"
     wrapper = cfg.optim_wrapper.get("type", "OptimWrapper")
     if wrapper == "OptimWrapper":
-        cfg.optim_wrapper.update(type="AmpOptimWrapper", loss_scale="dynamic")
-    elif wrapper != "AmpOptimWrapper":
+        cfg.optim_wrapper.type = amp
+    elif wrapper != amp:
         raise InputError(
             f"--amp: optim_wrapper.type is {wrapper}: it goes with OptimWrapper"
         )

@@ -1,26 +1,40 @@
 """MMEngine's runner for configs with late values."""
 
+import errno
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import is_distributed, is_main_process
 from mmengine.logging import print_log
-from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
+from mmengine.optim import ZeroRedundancyOptimizer
 from mmengine.runner import Runner
 from mmyolo.registry import RUNNERS
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..config import resolve
 from ..converters.unpickle import UNREADABLE
 from ..errors import InputError
+from .accumulation import accumulate
+from .distributed import check_same_config, start_process_group
+from .loading import load_checkpoint_safely, load_checkpoint_unsafely, use_loader
+from .writing import check_archive, put_in_place, temporary_name
+
+#: No space left, quota exceeded, file too large.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @RUNNERS.register_module()
 class YOLO11Runner(Runner):
-    """Runner that resolves its config, and that says what a checkpoint did not fit.
+    """Runner for configs with late values that trains on CPUs too, and dies safely.
 
+    It says what a checkpoint did not fit, loads none that would run code, writes none
+    in part, and goes on from the last one when torchrun restarts it.
     ``runner_type = "YOLO11Runner"`` in a config makes MMYOLO's ``train.py`` and
     ``test.py`` use it.
     """
@@ -43,7 +57,123 @@ class YOLO11Runner(Runner):
                     f"{place} is {path}, which is not found: correct the path or "
                     "leave it out"
                 )
+        unsafe = cfg.get("allow_unsafe_checkpoint")
+        use_loader(load_checkpoint_unsafely if unsafe else load_checkpoint_safely)
+        restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+        if restarts and (Path(cfg.work_dir) / "last_checkpoint").is_file():
+            cfg.resume, cfg.load_from = True, None
         return super().from_cfg(cfg)
+
+    def setup_env(self, env_cfg: dict) -> None:
+        """Let processes meet, on GPUs or CPUs, and compare their configs.
+
+        Raises:
+            InputError: If they cannot meet, or differ.
+        """
+        if self.distributed and not is_distributed():
+            dist_cfg = env_cfg.get("dist_cfg", {})
+            start_process_group(self.launcher, dist_cfg.get("timeout"))
+        super().setup_env(env_cfg)
+        check_same_config(self.cfg)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Wrap as MMEngine does; on a CPU DDP knows neither devices nor SyncBN."""
+        if self.distributed and get_device() == "cpu" and not is_model_wrapper(model):
+            model = revert_sync_batchnorm(model)
+            model_wrapper_cfg = {
+                "broadcast_buffers": False,
+                "find_unused_parameters": self.cfg.get("find_unused_parameters", False),
+                **(model_wrapper_cfg or {}),
+                "device_ids": None,
+            }
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    def build_optim_wrapper(self, optim_wrapper):
+        """Build it, with gradients accumulated up to ``nominal_batch_size``.
+
+        Raises:
+            InputError: If an optimizer for several processes has one.
+        """
+        nominal = self.cfg.get("nominal_batch_size")
+        is_config = isinstance(optim_wrapper, dict)
+        kind = is_config and optim_wrapper.get("optimizer", {}).get("type")
+        if kind == "ZeroRedundancyOptimizer" and not self.distributed:
+            raise InputError(f"{kind} is for several processes: tools/dist_train.sh")
+        if is_config and nominal:
+            batch = self._train_dataloader["batch_size"] * self.world_size
+            optim_wrapper, count = accumulate(optim_wrapper, nominal, batch)
+            self.logger.info(
+                f"nominal batch {nominal}: an update every {count} iterations of "
+                f"{batch} images"
+            )
+        return super().build_optim_wrapper(optim_wrapper)
+
+    def train(self) -> nn.Module:
+        """Train.
+
+        Raises:
+            InputError: If the disk is full.
+        """
+        last = Path(self.work_dir) / "last_checkpoint"
+        if is_main_process() and not self._resume:
+            last.unlink(missing_ok=True)  # an earlier run's
+        try:
+            return super().train()
+        except OSError as e:
+            if e.errno not in DISK_FULL:
+                raise
+            good = last.read_text() if last.is_file() else "none"
+            raise InputError(
+                f"{e.filename or self.work_dir} cannot be written ({e.strerror}): make "
+                f"room and --resume; the last good checkpoint is {good}"
+            ) from None
+
+    def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
+        """Save to a temporary file, read it back, and then give it its name.
+
+        All processes have to call it. A remote ``out_dir`` is left to MMEngine.
+
+        Args:
+            out_dir (str): Folder.
+            filename (str): Name of the file.
+            args, kwargs: See the parent.
+        """
+        if not is_main_process():
+            optimizer = getattr(self.optim_wrapper, "optimizer", None)
+            if isinstance(optimizer, ZeroRedundancyOptimizer) and kwargs.get(
+                "save_optimizer", True
+            ):
+                optimizer.state_dict()  # sends its part to the main process
+            return
+        if "://" in out_dir:
+            super().save_checkpoint(out_dir, filename, *args, **kwargs)
+            return
+        path = Path(out_dir) / filename
+        temporary = temporary_name(path)
+        try:
+            super().save_checkpoint(out_dir, temporary.name, *args, **kwargs)
+            check_archive(temporary)
+            put_in_place(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def resume(self, filename: str, *args, **kwargs) -> None:
+        """Go on from a checkpoint.
+
+        Args:
+            filename (str): The checkpoint.
+            args, kwargs: See the parent.
+
+        Raises:
+            InputError: If it holds weights only.
+        """
+        try:
+            super().resume(filename, *args, **kwargs)
+        except KeyError as e:
+            raise InputError(
+                f"{filename} has no {e}: training cannot go on from it; give it as "
+                "load_from to start with its weights"
+            ) from None
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
         """Load weights and compare what the file has with what the model wants.
@@ -57,7 +187,9 @@ class YOLO11Runner(Runner):
         """
         try:
             checkpoint = super().load_checkpoint(filename, *args, **kwargs)
-        except (*UNREADABLE, OSError) as e:
+        except InputError:
+            raise
+        except UNREADABLE as e:
             line = (str(e).splitlines() or [""])[0]
             raise InputError(
                 f"{filename} cannot be loaded ({type(e).__name__}: {line}): give a "

@@ -7,7 +7,7 @@ close_mosaic_epochs = 5
 val_interval = 5
 
 train_cfg = dict(
-    type="EpochBasedTrainLoop",
+    type="ResumableEpochLoop",
     max_epochs="${max_epochs}",
     val_interval="${val_interval}",
 )
@@ -18,6 +18,8 @@ optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=0.002, weight_decay=0.0005),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
+# The rate is for one process; with more it grows as the total batch does.
+auto_scale_lr = dict(enable=True, base_batch_size="${train_dataloader.batch_size}")
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, begin=0, end=100, by_epoch=False),
     dict(

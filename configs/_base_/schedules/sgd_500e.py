@@ -5,12 +5,15 @@ close_mosaic_epochs = 10
 val_interval = 10
 
 train_cfg = dict(
-    type="EpochBasedTrainLoop",
+    type="ResumableEpochLoop",
     max_epochs="${max_epochs}",
     val_interval="${val_interval}",
     dynamic_intervals=[("${switch_epoch}", 1)],
 )
 
+# Smaller total batches are collected up to it, as Ultralytics does. YOLO's losses are
+# sums over images: the steps of SGD grow with the batch without auto_scale_lr.
+nominal_batch_size = 64
 optim_wrapper = dict(
     type="OptimWrapper",
     clip_grad=dict(max_norm=10.0),

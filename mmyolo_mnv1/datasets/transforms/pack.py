@@ -9,6 +9,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.dataset import COLLATE_FUNCTIONS
 from mmyolo.datasets import yolov5_collate
 from mmyolo.registry import TRANSFORMS
+from torch.utils.data import default_collate
 
 
 @TRANSFORMS.register_module()
@@ -44,7 +45,8 @@ def channels_last_collate(data_batch: Sequence[dict]) -> dict:
         dict: ``inputs`` (N, 3, H, W), uint8, and ``data_samples`` with
         ``bboxes_labels`` (G, 6).
     """
-    images = torch.stack([sample["inputs"].permute(1, 2, 0) for sample in data_batch])
+    # PyTorch's own puts a worker's batch into shared memory at once.
+    images = default_collate([each["inputs"].permute(1, 2, 0) for each in data_batch])
     nothing = torch.empty(0)
     collated = yolov5_collate([dict(sample, inputs=nothing) for sample in data_batch])
     return dict(collated, inputs=images.permute(0, 3, 1, 2))

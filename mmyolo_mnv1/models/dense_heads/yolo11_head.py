@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn as nn
 from mmdet.structures.bbox import get_box_tensor
-from mmdet.utils import ConfigType, OptInstanceList, OptMultiConfig
+from mmdet.utils import ConfigType, OptInstanceList, OptMultiConfig, reduce_mean
 from mmengine.config import ConfigDict
 from mmengine.dist import get_dist_info
 from mmengine.structures import InstanceData
@@ -151,7 +151,9 @@ class YOLO11Head(YOLOv8Head):
             scores = logits[image, label].sigmoid()
         rows = self.assigner(boxes, scores, points, truths)
         image, label = image[rows.truths], label[rows.truths]
-        weights, total = rows.weights, rows.weights.sum().clamp(min=1)
+        weights, world = rows.weights, get_dist_info()[1]
+        # The mean of the processes' losses is then the loss of all their images.
+        total = reduce_mean(weights.sum()).clamp(min=1 / world)
 
         places = (image * num_classes + label) * num_priors + rows.priors
         loss_cls = self.loss_cls(logits, places, weights) / total
@@ -175,7 +177,7 @@ class YOLO11Head(YOLOv8Head):
             weight=weights.repeat_interleave(4),
             avg_factor=total,
         )
-        factor = num_imgs * get_dist_info()[1]
+        factor = num_imgs * world
         return dict(
             loss_cls=loss_cls * factor,
             loss_bbox=loss_bbox * factor,

@@ -1,0 +1,135 @@
+"""Checkpoints that survive the death of the process that writes them."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook, EMAHook
+from mmyolo.registry import HOOKS
+
+from .distributed import any_rank
+from .writing import write_text
+
+#: Exit status of a process that SIGTERM ended.
+TERMINATED = 128 + signal.SIGTERM
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """MMEngine's hook, with an order of steps that may end anywhere.
+
+    A checkpoint appears when it is whole (:meth:`.YOLO11Runner.save_checkpoint`), then
+    ``last_checkpoint`` names it, and only then older ones are removed. SIGTERM saves a
+    checkpoint ``iter_N.pth`` and ends training with exit status 143; the next regular
+    checkpoint replaces it.
+    """
+
+    _terminated = False
+
+    def before_train(self, runner) -> None:
+        """Listen for SIGTERM."""
+        super().before_train(runner)
+        if threading.current_thread() is threading.main_thread():
+            self._handler = signal.signal(signal.SIGTERM, self._note_signal)
+
+    def after_train(self, runner) -> None:
+        """Stop listening."""
+        super().after_train(runner)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._handler)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        """Save where MMEngine does, and on SIGTERM, between updates of the weights."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if any_rank(self._terminated) and runner.optim_wrapper.should_update():
+            self._save_and_exit(runner, runner.iter + 1)
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        """On SIGTERM leave the validation; it is not made up for."""
+        if any_rank(self._terminated):
+            for hook in runner.hooks:
+                if isinstance(hook, EMAHook):
+                    hook.after_val_epoch(runner)  # gives the weights back
+            self._save_and_exit(runner, runner.iter)
+
+    def _note_signal(self, *_) -> None:
+        self._terminated = True
+
+    def _save_and_exit(self, runner, iteration: int) -> None:
+        name = f"iter_{iteration}.pth"
+        path = os.path.join(self.out_dir, name)
+        runner.logger.info(f"SIGTERM: saving {path}")
+        runner.message_hub.update_info("interim_ckpt", path)
+        meta = dict(epoch=runner.epoch, iter=iteration)
+        self._save(runner, name, meta)
+        raise SystemExit(TERMINATED)
+
+    def _save(self, runner, name: str, meta: dict) -> None:
+        """Save a checkpoint, then point to it."""
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info("last_ckpt", self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if is_main_process():
+            write_text(Path(runner.work_dir) / "last_checkpoint", self.last_ckpt)
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        """Save, and only then remove what is outdated; MMEngine removes first."""
+        outdated = []
+        if self.max_keep_ckpts > 0:
+            steps = [*(s for s in self.keep_ckpt_ids if s != step), step]
+            outdated = [
+                self.filename_tmpl.format(s) for s in steps[: -self.max_keep_ckpts]
+            ]
+            self.keep_ckpt_ids.clear()
+            self.keep_ckpt_ids.extend(steps[-self.max_keep_ckpts :])
+            runner.message_hub.update_info("keep_ckpt_ids", list(self.keep_ckpt_ids))
+        if interim := runner.message_hub.get_info("interim_ckpt"):
+            runner.message_hub.update_info("interim_ckpt", None)
+            outdated.append(interim)
+        self._save(runner, self.filename_tmpl.format(step), meta)
+        for name in outdated:
+            self._remove(self.file_backend.join_path(self.out_dir, name))
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        """Save the best, and only then remove the one before."""
+        if not self.save_best:
+            return
+        before = self._best_checkpoints()
+        self._set_best_checkpoints([None] * len(before))
+        super()._save_best_checkpoint(runner, metrics)
+        after = self._best_checkpoints()
+        pairs = list(zip(before, after, strict=True))
+        self._set_best_checkpoints([new or old for old, new in pairs])
+        for old, new in pairs:
+            if old and new and old != new:
+                self._remove(old)
+
+    def _best_checkpoints(self) -> list[str | None]:
+        """Best checkpoints, one a metric."""
+        if len(self.key_indicators) == 1:
+            return [self.best_ckpt_path]
+        return [self.best_ckpt_path_dict[key] for key in self.key_indicators]
+
+    def _set_best_checkpoints(self, paths: list[str | None]) -> None:
+        if len(paths) == 1:
+            (self.best_ckpt_path,) = paths
+        else:
+            self.best_ckpt_path_dict = dict(
+                zip(self.key_indicators, paths, strict=True)
+            )
+
+    def _remove(self, path: str) -> None:
+        if is_main_process() and self.file_backend.isfile(path):
+            self.file_backend.remove(path)

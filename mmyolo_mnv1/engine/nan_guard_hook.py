@@ -1,0 +1,125 @@
+"""Training that stops before numbers that are none reach a checkpoint."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from mmengine.dist import all_gather_object
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmyolo.registry import HOOKS
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+
+from ..errors import InputError
+from .distributed import any_rank
+
+
+@HOOKS.register_module()
+class NanGuardHook(Hook):
+    """Passes over iterations whose loss or gradient is NaN or infinite; stops if many.
+
+    Such an iteration changes neither weights nor BN statistics. An overflow that
+    ``AmpOptimWrapper`` answers with a smaller scale does not count.
+
+    Args:
+        max_bad_iters (int): How many in a row stop the training. Defaults to 3.
+    """
+
+    priority = "HIGH"  # before the averaging of weights (EMA)
+
+    def __init__(self, max_bad_iters: int = 3) -> None:
+        if max_bad_iters < 1:
+            raise InputError(f"max_bad_iters is {max_bad_iters}: give 1 or more")
+        self.max_bad_iters = max_bad_iters
+        self.bad_iters = 0
+        self._step_refused = False
+
+    def before_train(self, runner) -> None:
+        """Look at gradients before each update."""
+        self._buffers = [b.clone() for b in runner.model.buffers()]
+        optimizer = runner.optim_wrapper.optimizer
+        optimizer.register_step_pre_hook(self._refuse_bad_step)
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        """Note the BN statistics."""
+        _copy(runner.model.buffers(), self._buffers)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        """Count, restore, and stop when it is enough.
+
+        Raises:
+            InputError: After ``max_bad_iters`` bad iterations in a row; it names
+                epoch, iteration, loss component and images.
+        """
+        names = [n for n, v in outputs.items() if not torch.as_tensor(v).isfinite()]
+        refused, self._step_refused = self._step_refused, False
+        if not any_rank(bool(names) or refused):
+            self.bad_iters = 0
+            return
+        self.bad_iters += 1
+        _copy(self._buffers, runner.model.buffers())
+        parts = [n for n in names if n != "loss"] or names
+        found = (parts, _image_names(runner, batch_idx)) if names else None
+        found = next(filter(None, all_gather_object(found)), None)
+        parts, images = found or (["the gradient"], _image_names(runner, batch_idx))
+        line = (
+            f"epoch {runner.epoch + 1}, iteration {runner.iter + 1}: "
+            f"{', '.join(parts)} not finite, {self.bad_iters} in a row; images "
+            f"{', '.join(images)}"
+        )
+        if self.bad_iters >= self.max_bad_iters:
+            raise InputError(
+                f"{line}: look at these and their boxes, or lower the learning rate; "
+                f"the last good checkpoint is {_last_checkpoint(runner)}"
+            )
+        print_log(f"{line}: passed over", logger="current", level=logging.WARNING)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Refuse to save weights that are not finite.
+
+        Raises:
+            InputError: If some are not.
+        """
+        bad = [
+            name
+            for name, tensor in checkpoint["state_dict"].items()
+            if tensor.is_floating_point() and not tensor.isfinite().all()
+        ]
+        if bad:
+            raise InputError(
+                f"epoch {runner.epoch + 1}, iteration {runner.iter}: {bad[0]} is not "
+                "finite and is not saved; the last good checkpoint is "
+                f"{_last_checkpoint(runner)}"
+            )
+
+    def _refuse_bad_step(self, optimizer: torch.optim.Optimizer, *_) -> None:
+        """Without gradients an optimizer leaves weights and momentum as they are."""
+        gradients = [
+            p.grad
+            for group in optimizer.param_groups
+            for p in group["params"]
+            if p.grad is not None
+        ]
+        if not get_total_norm(gradients).isfinite():
+            self._step_refused = True
+            optimizer.zero_grad(set_to_none=True)
+
+
+def _copy(source: Iterator[Tensor], target: Iterator[Tensor]) -> None:
+    with torch.no_grad():
+        for old, new in zip(source, target, strict=True):
+            new.copy_(old)
+
+
+def _image_names(runner, batch_idx: int) -> list[str]:
+    """Images of a training batch, without those that a mosaic adds."""
+    loader = runner.train_dataloader
+    indices = list(loader.batch_sampler)[batch_idx]
+    return [loader.dataset.get_data_info(i)["img_path"] for i in indices]
+
+
+def _last_checkpoint(runner) -> str:
+    path = Path(runner.work_dir) / "last_checkpoint"
+    return path.read_text() if path.is_file() else "none"

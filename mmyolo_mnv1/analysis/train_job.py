@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from .process import keep_freed_memory, set_threads
@@ -17,7 +18,10 @@ from .train_side_ultralytics import UltralyticsSide
 from .turns import in_turns
 from .worker import Runs
 
-SAMPLE, LOADER, STEP, EPOCH = "sample", "loader", "step", "epoch"
+SAMPLE, LOADER, STEP, POSTPROCESS, EPOCH = KINDS = (
+    *("sample", "loader", "step"),
+    *("postprocess", "epoch"),
+)
 #: Parts of a step in their order.
 PARTS = ("preprocess", "forward", "loss", "backward", "optimizer", "ema")
 SIDES: dict[str, type[Side]] = {
@@ -33,7 +37,7 @@ class TrainJob(NamedTuple):
 
     Args:
         side (str): One of :data:`SIDES`.
-        what (str): :data:`SAMPLE`, :data:`LOADER`, :data:`STEP` or :data:`EPOCH`.
+        what (str): One of :data:`KINDS`.
         config (str): File, ours.
         options (dict): By which it is changed.
         workers (int): Of the data loader.
@@ -55,14 +59,17 @@ class TrainJob(NamedTuple):
         """See :class:`.worker.Task`; every run gives milliseconds."""
         torch.manual_seed(SEED)
         np.random.seed(SEED)
-        workers = 0 if self.what in (SAMPLE, STEP) else self.workers
+        workers = self.workers if self.what in (LOADER, EPOCH) else 0
         side = SIDES[self.side](self.config, self.options, workers)
         set_threads(1 if self.what == SAMPLE else self.threads)
         keep_freed_memory()
         run = dict(
             zip(
-                (SAMPLE, LOADER, STEP, EPOCH),
-                (self._sample, self._loader, self._step, self._epoch),
+                KINDS,
+                (
+                    *(self._sample, self._loader, self._step),
+                    *(self._postprocess, self._epoch),
+                ),
                 strict=True,
             )
         )[self.what](side)
@@ -109,6 +116,19 @@ class TrainJob(NamedTuple):
         step = side.make_step(images, truths)
         return lambda: _time_parts(step)
 
+    def _postprocess(self, side: Side) -> Callable[[], float]:
+        """Milliseconds an image, from the head's outputs to detections."""
+        height, width = side.input_shape
+        outputs = make_outputs(side.batch_size, (height, width))
+        run = side.make_postprocess(*outputs)
+
+        def timed() -> float:
+            start = time.perf_counter()
+            run()
+            return 1000 * (time.perf_counter() - start) / side.batch_size
+
+        return timed
+
     def _epoch(self, side: Side) -> Callable[[], float]:
         """Milliseconds an image over an epoch of that side's own trainer."""
         epochs = in_turns(side.train, self.threads)
@@ -141,6 +161,32 @@ def make_truths(
     index = torch.arange(images).repeat_interleave(boxes)[:, None].float()
     label = torch.randint(0, num_classes, (count, 1), generator=generator).float()
     return torch.cat([index, label, corner, corner + extent], 1)
+
+
+def make_outputs(
+    images: int, size: tuple[int, int], num_classes: int = 80
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Outputs of a head as of a trained network: some objects, neighbours agree.
+
+    Args:
+        images (int): Number of images.
+        size (tuple[int, int]): Height and width of the input in pixels.
+        num_classes (int): Classes. Defaults to 80.
+
+    Returns:
+        tuple[list[Tensor], list[Tensor]]: By level, class logits (N, C, H_i, W_i) and
+        distances (N, 4, H_i, W_i) in strides.
+    """
+    generator = torch.Generator().manual_seed(SEED)
+    logits, distances = [], []
+    for stride in (8, 16, 32):
+        shape = size[0] // stride, size[1] // stride
+        noise = torch.randn(images, num_classes, *shape, generator=generator)
+        seeds = torch.randn(images, num_classes, *shape, generator=generator) > 3.3
+        objects = F.max_pool2d(seeds.float(), 3, 1, 1)
+        logits.append(noise - 9 + 9 * objects)
+        distances.append(3 + 2 * torch.rand(images, 4, *shape, generator=generator))
+    return logits, distances
 
 
 def _time_parts(step: Step) -> dict[str, float]:

@@ -48,6 +48,17 @@ class Side(ABC):
         """
 
     @abstractmethod
+    def make_postprocess(
+        self, logits: list[Tensor], distances: list[Tensor]
+    ) -> Callable[[], Any]:
+        """What turns outputs of the head into detections, as validation does it.
+
+        Args:
+            logits (list[Tensor]): Of classes, (N, C, H_i, W_i) by level.
+            distances (list[Tensor]): (N, 4, H_i, W_i) in strides.
+        """
+
+    @abstractmethod
     def train(self, before: Callable[[], None], after: Callable[[], None]) -> None:
         """Train with the side's own trainer, without end.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
 
@@ -35,8 +35,8 @@ class MMYOLOSide(Side):
         cfg.train_dataloader.collate_fn = dict(type="yolov5_collate")
         for ours in ("on_bad_image", "ignore_classes"):
             dataset.pop(ours, None)
-        with DefaultScope.overwrite_default_scope(cfg.default_scope):
-            self.loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+        init_default_scope(cfg.default_scope)
+        self.loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
         self.dataset = self.loader.dataset
         self.batch_size = cfg.train_dataloader.batch_size
         self.num_classes = len(cfg.classes)
@@ -47,6 +47,11 @@ class MMYOLOSide(Side):
         return batch["inputs"]
 
     def make_step(self, images: Tensor, truths: Tensor) -> Step:
+        raise InputError(ONLY_DATA)
+
+    def make_postprocess(
+        self, logits: list[Tensor], distances: list[Tensor]
+    ) -> Callable[[], Any]:
         raise InputError(ONLY_DATA)
 
     def train(self, before: Callable[[], None], after: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmyolo.registry import RUNNERS
 from torch import Tensor
@@ -30,9 +30,9 @@ class OurSide(Side):
         self._folder = tempfile.TemporaryDirectory(prefix="benchmark_train_")
         cfg.work_dir = self._folder.name
         MMLogger.get_instance("mmengine").setLevel(logging.WARNING)
-        with DefaultScope.overwrite_default_scope(cfg.default_scope):
-            self.runner = RUNNERS.build(cfg)
-            self.loader = self.runner.build_dataloader(cfg.train_dataloader)
+        init_default_scope(cfg.default_scope)
+        self.runner = RUNNERS.build(cfg)
+        self.loader = self.runner.build_dataloader(cfg.train_dataloader)
         self.dataset = self.loader.dataset
         self.batch_size = cfg.train_dataloader.batch_size
         self.num_classes = len(cfg.classes)
@@ -73,6 +73,17 @@ class OurSide(Side):
             yield "ema"
 
         return step
+
+    def make_postprocess(
+        self, logits: list[Tensor], distances: list[Tensor]
+    ) -> Callable[[], Any]:
+        head = self.runner.model.bbox_head
+        head.num_classes = logits[0].shape[1]
+        meta = dict(ori_shape=self.input_shape, scale_factor=(1.0, 1.0))
+        metas = [meta] * len(logits[0])
+        return lambda: head.predict_by_feat(
+            logits, distances, batch_img_metas=metas, rescale=True
+        )
 
     def train(self, before: Callable[[], None], after: Callable[[], None]) -> None:
         self.runner.register_hook(_EpochHook(before, after), priority="VERY_HIGH")

@@ -94,6 +94,30 @@ class UltralyticsSide(Side):
 
         return step
 
+    def make_postprocess(
+        self, logits: list[Tensor], distances: list[Tensor]
+    ) -> Callable[[], Any]:
+        nms = importlib.import_module("ultralytics.utils.nms").non_max_suppression
+        tal = importlib.import_module("ultralytics.utils.tal")
+        strides = self.trainer.model.stride
+        max_det = self.trainer.args.max_det
+
+        def run() -> list[Tensor]:
+            anchors, stride = tal.make_anchors(logits, strides, 0.5)
+            flat = torch.cat([level.flatten(2) for level in distances], 2)
+            boxes = tal.dist2bbox(flat, anchors.T[None], xywh=True, dim=1) * stride.T
+            scores = torch.cat([level.flatten(2) for level in logits], 2).sigmoid()
+            return nms(
+                torch.cat([boxes, scores], 1),
+                conf_thres=0.001,
+                iou_thres=0.7,
+                multi_label=True,
+                max_det=max_det,
+                max_time_img=60,
+            )
+
+        return run
+
     def train(self, before: Callable[[], None], after: Callable[[], None]) -> None:
         self.trainer._setup_train = lambda: None  # done
         self.trainer.add_callback("on_train_epoch_start", lambda _: before())

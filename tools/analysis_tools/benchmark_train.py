@@ -10,6 +10,7 @@ from mmyolo_mnv1.analysis.train_benchmark import (
     TrainPlan,
     benchmark_training,
 )
+from mmyolo_mnv1.analysis.train_job import KINDS
 
 
 def main() -> None:
@@ -24,8 +25,8 @@ def main() -> None:
     parser.add_argument(
         "--what",
         nargs="+",
-        default=["sample", "loader", "step", "epoch"],
-        help="of sample, loader, step, epoch; default: all",
+        default=KINDS,
+        help=f"of {', '.join(KINDS)}; default: all",
     )
     parser.add_argument("--workers", type=int, default=2, help="of the data loaders")
     parser.add_argument(

@@ -61,7 +61,10 @@ class TrainJob(NamedTuple):
         np.random.seed(SEED)
         workers = self.workers if self.what in (LOADER, EPOCH) else 0
         side = SIDES[self.side](self.config, self.options, workers)
-        set_threads(1 if self.what == SAMPLE else self.threads)
+        if self.what == SAMPLE:
+            set_threads(1)
+        else:  # workers keep what each side gives OpenCV, which is none
+            torch.set_num_threads(self.threads)
         keep_freed_memory()
         run = dict(
             zip(

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from .process import set_threads
+import torch
 
 
 def in_turns(
@@ -16,7 +16,7 @@ def in_turns(
     Args:
         train (Callable): Trains; calls its first argument before each epoch, where it
             is held until the epoch is asked for, and its second after it.
-        threads (int): Of PyTorch and OpenCV, whatever the trainer sets.
+        threads (int): Of PyTorch, whatever the trainer sets.
 
     Yields:
         float: Seconds of the epoch.
@@ -30,7 +30,7 @@ def in_turns(
     def before() -> None:
         nonlocal started
         go.get()
-        set_threads(threads)
+        torch.set_num_threads(threads)
         started = time.perf_counter()
 
     def after() -> None:

@@ -3,7 +3,7 @@ RUN := .venv/bin/python
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor demo test lint format clean
+.PHONY: help install doctor demo page test lint format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -19,6 +19,11 @@ doctor: install  ## Tell whether this environment can train
 
 demo: install  ## Train, measure and picture a detector on the embedded data (10 minutes)
 	$(RUN) tools/demo.py
+
+page: install  ## Make a web page of the demo's detector in work_dirs/page
+	$(RUN) tools/deploy/export.py configs/yolo11_mnv1_n_digits.py \
+		"$$(ls -t work_dirs/demo/best_*.pth | head -1)" --out work_dirs/deploy
+	$(RUN) tools/deploy/build_page.py work_dirs/deploy/yolo11_mnv1_n_digits.onnx
 
 test: install  ## Run the tests
 	$(RUN) -m pytest

@@ -29,15 +29,21 @@ setup(
     packages=find_packages(include=["mmyolo_mnv1*"]),
     # .mim holds links to configs, tools and indexes; what is installed are the files.
     package_data={"mmyolo_mnv1": [f".mim/**/*.{e}" for e in ("md", "py", "sh", "yml")]},
-    install_requires=requirements("runtime"),
+    # What only runs exported models, [deploy], is to be small.
+    install_requires=[],
     extras_require={
         "mim": requirements("mminstall"),
-        "tests": requirements("tests") + requirements("deploy"),
+        "train": requirements("runtime"),
         "deploy": requirements("deploy"),
+        "export": requirements("deploy") + requirements("export"),
+        "tests": requirements("tests")
+        + requirements("deploy")
+        + requirements("export"),
         "optional": requirements("optional"),
         "all": requirements("runtime")
         + requirements("tests")
         + requirements("deploy")
+        + requirements("export")
         + requirements("optional"),
     },
 )

@@ -1,6 +1,5 @@
 """The one exception for bad input."""
 
-
 PREFIX = "mmyolo-mnv1: "
 
 

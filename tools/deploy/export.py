@@ -1,0 +1,64 @@
+"""Export a trained detector for other runtimes: export.py CONFIG CHECKPOINT."""
+
+import argparse
+from pathlib import Path
+
+from mmyolo_mnv1.analysis.arguments import add_config_arguments
+from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.deploy.formats import FORMATS, Plan, export_detector
+from mmyolo_mnv1.deploy.report import report
+from mmyolo_mnv1.errors import InputError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", help="config file of a detector")
+    parser.add_argument("checkpoint", type=Path, help="its weights")
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        default=["onnx"],
+        metavar="FORMAT",
+        help=f"of {', '.join(FORMATS)}; default: onnx",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("work_dirs/deploy"), metavar="DIR"
+    )
+    parser.add_argument(
+        "--nms", choices=["none", "onnx"], default="none", help="onnx: in the graph"
+    )
+    parser.add_argument(
+        "--shape", type=int, nargs=2, metavar=("H", "W"), help="default: the config's"
+    )
+    parser.add_argument(
+        "--dynamic", action="store_true", help="any batch, height and width"
+    )
+    parser.add_argument("--half", action="store_true", help="half precision")
+    parser.add_argument("--int8", action="store_true", help="needs --calib")
+    parser.add_argument("--calib", type=Path, metavar="DIR", help="images for --int8")
+    parser.add_argument("--calib-images", type=int, default=300, help="default: 300")
+    parser.add_argument(
+        "--eval",
+        action="store_true",
+        help="measure mAP on the config's test set: PyTorch's, and each file's",
+    )
+    add_config_arguments(parser)
+    args = parser.parse_args()
+    if args.int8 != bool(args.calib):
+        raise InputError("--int8 and --calib DIR go together: give both, or neither")
+    cfg = load_config(args.config, args.cfg_options)
+    plan = Plan(
+        args.format,
+        form="nms" if args.nms == "onnx" else "raw",
+        shape=args.shape,
+        dynamic=args.dynamic,
+        half=args.half,
+        calibration=args.calib,
+        samples=args.calib_images,
+    )
+    files = export_detector(cfg, args.checkpoint, args.out, plan)
+    print(report(cfg, args.checkpoint, files, plan, args.eval).markdown())
+
+
+if __name__ == "__main__":
+    main()

@@ -9,8 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..files import renamed
 from .dataset_stats import LARGE, SMALL, DatasetStats, class_names
-from .pictures import renamed
 
 BINS = 40
 #: What is measured of boxes of (width, height).

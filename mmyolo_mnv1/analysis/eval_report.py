@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from mmengine.config import Config
 
 from ..errors import InputError
+from ..files import renamed
 from .eval_cases import cut_out, draw_cases
 from .eval_data import detect, load_truth, read_detections
 from .eval_errors import NEAR_IOU
 from .eval_figures import draw_figures
 from .eval_numbers import evaluate
 from .eval_page import render_page
-from .pictures import renamed
 
 CASE_TITLES = dict(
     false_positives="False positives (orange) and objects (blue): the highest scores",

@@ -10,9 +10,9 @@ from mmengine.registry import MODELS, DefaultScope
 
 from ..config import input_shape, load_config
 from ..errors import InputError
+from ..files import renamed
 from ..version import __version__
 from .complexity import count_conv_macs, count_params
-from .pictures import renamed
 
 TOOL = "tools/misc/generate_metafiles.py"
 README = Path("configs/README.md")

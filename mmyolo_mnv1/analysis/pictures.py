@@ -1,9 +1,7 @@
 """Results as pictures."""
 
 import json
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -13,29 +11,7 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import get_box_tensor
 from mmdet.visualization import DetLocalVisualizer
 
-from ..errors import InputError
-
-
-@contextmanager
-def renamed(path: Path) -> Iterator[Path]:
-    """A temporary path to write to, renamed to ``path`` when all went well.
-
-    Raises:
-        InputError: If it cannot be written; nothing stays behind.
-    """
-    temporary = path.with_name(f".{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as e:
-        raise InputError(
-            f"{path} cannot be written ({e.strerror or e}): name another place, or "
-            "make room"
-        ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+from ..files import renamed
 
 
 class BoxDrawer:

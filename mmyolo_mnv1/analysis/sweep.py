@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from ..config import input_shape, load_config
 from ..errors import InputError
+from ..files import renamed
 from .complexity import COUNTED, measure_complexity
 from .job import Job
 from .latency import Plan, compare_times
-from .pictures import renamed
 from .process import describe_machine, machine_notes
 from .subject import build_model
 from .tables import Column, Table, billions, millions

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from prettytable import PrettyTable, TableStyle
 
 from ..errors import InputError
-from .pictures import renamed
+from ..files import renamed
 
 PNG = ".png"
 SUFFIXES = (".json", ".csv", ".md")

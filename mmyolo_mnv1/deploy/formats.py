@@ -15,8 +15,8 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..files import renamed_together
 from .export import HalfNetwork, export_onnx
-from .files import renamed_together
 from .loading import describe, load_network
 from .metadata import EXTRA_FILE, RT_INFO, Metadata
 from .quantization import (

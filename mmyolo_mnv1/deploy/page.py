@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..errors import InputError
+from ..files import renamed_together
 from .engines import load_engine
-from .files import renamed_together
 
 #: Sources of the page, and what it needs of ``onnxruntime-web``.
 SOURCES = ("index.html", "*.css", "*.js", "*.jpg")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from .files import renamed
+from ..files import renamed
 from .runtime import Detections
 from .sources import Frame
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
-from ..errors import InputError
+from .errors import InputError
 
 
 @contextmanager

@@ -127,6 +127,8 @@ TOOLS = {
     ],
     "test": [*TEST, "FILE"],
     "report": [f"{ANALYSIS}/eval_report.py", "CONFIG", "FILE", "--out", "OUT"],
+    "export": ["tools/deploy/export.py", "CONFIG", "FILE", "--out", "OUT"],
+    "predict": ["tools/predict.py", "CONFIG", "x.jpg", "--checkpoint", "FILE"],
     "to ultralytics": [f"{CONVERTERS}/mmyolo_to_ultralytics.py", "FILE", "OUT"],
     "from ultralytics": [f"{CONVERTERS}/ultralytics_to_mmyolo.py", "FILE", "OUT"],
     "from timm": [f"{CONVERTERS}/timm_to_mmyolo.py", "FILE", "OUT"],

@@ -21,9 +21,9 @@ from mmyolo_mnv1.deploy.runtime import Detections
 LEAST = 0.05  # scores that count
 LOGIT = torch.logit(torch.tensor(LEAST))
 CANDIDATES = 280  # priors times classes that reach it in a photo, at most
-#: Of the outputs. Untrained networks amplify rounding: at 1 the scores of PyTorch's own
-#: single and double precision differ by up to 7e-4 in the m model, and its boxes by 0.04
-#: px, so that rounding decides what NMS drops.
+#: Of the outputs. Untrained networks amplify rounding: at 1 the scores of PyTorch's
+#: own single and double precision differ by up to 7e-4 in the m model, and its boxes by
+#: 0.04 px, so that rounding decides what NMS drops.
 CONTRAST = 0.3
 #: Added to the logits of DFL's bins: boxes some strides wide, whose overlaps are few.
 SMALL = -torch.arange(16.0).repeat(4)

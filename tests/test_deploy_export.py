@@ -130,8 +130,8 @@ def test_nms_keeps_the_best_class_only(model, tmp_path):
         Detector(tmp_path / "child_nms.onnx", iou_threshold=0.5)
     # A graph in which every prior may have every class finds more.
     more = export_detector(load_config(config), weights, tmp_path, Plan(["onnx"]))
-    assert len(Detector(more["onnx"], 0.01)(photos()[0]).scores) > len(
-        Detector(tmp_path / "child_nms.onnx", 0.01)(photos()[0]).scores
+    assert len(Detector(more["onnx"], 0.05)(photos()[0]).scores) > len(
+        Detector(tmp_path / "child_nms.onnx", 0.05)(photos()[0]).scores
     )
 
 

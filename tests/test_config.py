@@ -40,14 +40,14 @@ def test_rho_reaches_everything(child, rho, side):
     assert input_shape(cfg) == (side, side) and cfg.input_size == side
     hook = next(h for h in cfg.custom_hooks if "Switch" in h.type)
     for part, count in (
-        (cfg.train_dataloader, 1),
-        (hook, 1),
+        (cfg.train_dataloader, 3),  # loading twice, and mosaic
+        (hook, 2),
         (cfg.val_dataloader, 2),  # pipeline and batch shapes
         (cfg.test_dataloader, 2),
         (cfg.tta_pipeline, 3),
         (cfg.test_pipeline, 1),
-        (cfg.train_pipeline, 1),
-        (cfg.train_pipeline_stage2, 1),
+        (cfg.train_pipeline, 3),
+        (cfg.train_pipeline_stage2, 2),
     ):
         found = sizes(part)
         assert len(found) == count
@@ -231,7 +231,7 @@ def test_print_config(root, python):
     assert "${" not in text and "input_size = 512" in text
     namespace: dict = {}
     exec(text, namespace)  # a config is Python
-    assert sizes(namespace["train_dataloader"]) == [(512, 512)]
+    assert sizes(namespace["train_dataloader"]) == [(512, 512)] * 3
     done = python(tool, root / "nothing.py")
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
 

@@ -15,11 +15,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmyolo.registry import DATASETS
 from pycocotools.coco import COCO
-from torch import nn
 
-from ..converters.checkpoint import load_tensors
 from ..engine import YOLO11Runner
-from ..engine.runner import compare_tensors
+from ..engine.runner import load_weights
 from ..errors import InputError
 
 PICKLES = (".pkl", ".pickle")
@@ -109,18 +107,9 @@ def detect(cfg: Config, checkpoint: Path, ann_file: str) -> list[dict]:
             outfile_prefix=f"{folder}/detections",
         )
         runner = YOLO11Runner.from_cfg(cfg)
-        _load_weights(runner.model, checkpoint, cfg.filename)
+        load_weights(runner.model, checkpoint, cfg.filename)
         runner.test()
         return json.loads(Path(folder, "detections.bbox.json").read_text())
-
-
-def _load_weights(model: nn.Module, checkpoint: Path, config: str) -> None:
-    tensors = load_tensors(checkpoint)
-    tensors = {name.removeprefix("module."): t for name, t in tensors.items()}
-    _, problem = compare_tensors(tensors, model.state_dict())
-    if problem:
-        raise InputError(f"{checkpoint} is not of {config}: {problem}")
-    model.load_state_dict(tensors)
 
 
 def read_detections(path: Path, truth: GroundTruth) -> list[dict]:

@@ -16,9 +16,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..config import input_shape
-from ..converters.checkpoint import load_tensors
 from ..deploy.network import DetectorNetwork, fuse
-from ..engine.runner import compare_tensors
+from ..engine.runner import load_weights
 from ..errors import InputError
 
 SEED = 0  # of untrained weights
@@ -74,7 +73,7 @@ class Subject:
         self._build_pipeline()
         self.images, self._samples = self.preprocess()
         if checkpoint:
-            _load_weights(self.detector, checkpoint)
+            load_weights(self.detector, checkpoint, cfg.filename)
         else:
             _set_statistics(self.detector, self.images)
         self.network = DetectorNetwork(fuse(self.detector))
@@ -134,19 +133,6 @@ def _build_detector(cfg: Config) -> nn.Module:
     logger.setLevel(level)
     detector.train(False)
     return detector
-
-
-def _load_weights(detector: nn.Module, checkpoint: Path) -> None:
-    """Load weights, all of them.
-
-    Raises:
-        InputError: If anything is missing, unknown or of another shape.
-    """
-    tensors = load_tensors(checkpoint)
-    _, message = compare_tensors(tensors, detector.state_dict())
-    if message:
-        raise InputError(f"{checkpoint}: {message}: it is of another model")
-    detector.load_state_dict(tensors)
 
 
 @torch.inference_mode()

@@ -10,8 +10,7 @@ from torch import nn
 
 from ..analysis.subject import build_model
 from ..config import STRIDE, input_shape, load_config
-from ..converters.checkpoint import load_tensors
-from ..engine.runner import compare_tensors
+from ..engine.runner import load_weights
 from ..errors import InputError
 from .engines import Engine
 from .metadata import NMS, Metadata, Preprocessing
@@ -56,20 +55,6 @@ def load_pytorch(
     cfg = load_config(config)
     network = load_network(cfg, checkpoint)
     return PyTorchEngine(network, describe(cfg, network, dynamic=True))
-
-
-def load_weights(detector: nn.Module, checkpoint: Path, config: str) -> None:
-    """Load weights, all of them.
-
-    Raises:
-        InputError: If anything is missing, unknown or of another shape.
-    """
-    tensors = load_tensors(checkpoint)
-    tensors = {name.removeprefix("module."): t for name, t in tensors.items()}
-    _, problem = compare_tensors(tensors, detector.state_dict())
-    if problem:
-        raise InputError(f"checkpoint {checkpoint} is not of {config}: {problem}")
-    detector.load_state_dict(tensors)
 
 
 def describe(

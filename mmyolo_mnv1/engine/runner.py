@@ -18,6 +18,7 @@ from mmyolo.registry import RUNNERS
 from torch import Tensor, nn
 
 from ..config import resolve
+from ..converters.checkpoint import load_tensors
 from ..converters.unpickle import UNREADABLE
 from ..errors import InputError
 from .accumulation import accumulate
@@ -252,3 +253,22 @@ def compare_tensors(
     if not rest:
         return fits, ""
     return fits, f"{fits} of the model's {len(wanted)} tensors match; {rest}"
+
+
+def load_weights(model: nn.Module, checkpoint: Path, config: str) -> None:
+    """Load weights, all of them; nothing in the file is run.
+
+    Args:
+        model (nn.Module): Changed.
+        checkpoint (Path): The file.
+        config (str): Of the model, for the message.
+
+    Raises:
+        InputError: If anything is missing, unknown or of another shape.
+    """
+    tensors = load_tensors(checkpoint)
+    tensors = {name.removeprefix("module."): t for name, t in tensors.items()}
+    _, problem = compare_tensors(tensors, model.state_dict())
+    if problem:
+        raise InputError(f"checkpoint {checkpoint} is not of {config}: {problem}")
+    model.load_state_dict(tensors)

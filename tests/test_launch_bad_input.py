@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from small_runs import ROOT, Launched, free_port, write_config
+from small_runs import ROOT, Launched, environment, free_port, write_config
 
 from mmyolo_mnv1.torchrun import torchrun_arguments
 
@@ -90,7 +90,8 @@ def test_bad_config_is_told_once(config):
 
 
 def test_launcher_without_torchrun(config, python):
-    done = python(ROOT / "tools/train.py", config, "--launcher", "pytorch")
+    arguments = config, "--launcher", "pytorch"
+    done = python(ROOT / "tools/train.py", *arguments, env=environment())
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert "--launcher pytorch: RANK is not set: start by tools/dist_train.sh" in last

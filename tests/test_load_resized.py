@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 
 import cv2
 import numpy as np
@@ -106,11 +107,7 @@ def dataset_of(root, digits, **options):
 def one_bad(digits, tmp_path):
     """The digits with one image that does not decode."""
     out = tmp_path / "digits"
-    for path in digits.rglob("*"):
-        if path.is_file():
-            to = out / path.relative_to(digits)
-            to.parent.mkdir(parents=True, exist_ok=True)
-            to.write_bytes(path.read_bytes())
+    shutil.copytree(digits, out)
     (out / "train" / "000003.jpg").write_bytes(b"\xff\xd8 no more\xff\xd9")
     return out
 

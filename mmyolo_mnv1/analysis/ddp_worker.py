@@ -10,6 +10,7 @@ from mmyolo.registry import RUNNERS
 
 from ..config import load_config
 from .process import set_threads
+from .train_side_ours import train_only
 
 
 def train(job: dict) -> None:
@@ -22,13 +23,8 @@ def train(job: dict) -> None:
     length = dict(max_epochs=1, close_mosaic_epochs=0)
     cfg = load_config(job["config"], {**job["options"], **length})
     cfg.launcher, cfg.work_dir = job["launcher"], job["work_dir"]
-    cfg.train_dataloader.update(
-        num_workers=0, persistent_workers=False, num_batch_per_epoch=job["iterations"]
-    )
-    for part in ("val", "test"):
-        for name in (f"{part}_cfg", f"{part}_dataloader", f"{part}_evaluator"):
-            cfg[name] = None
-    cfg.default_hooks.checkpoint = None
+    train_only(cfg, workers=0)
+    cfg.train_dataloader.num_batch_per_epoch = job["iterations"]
     cfg.log_level = "WARNING"
     runner = RUNNERS.build(cfg)
     runner.logger.setLevel(logging.WARNING)

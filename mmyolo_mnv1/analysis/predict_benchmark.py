@@ -24,14 +24,12 @@ from ..deploy.processing import letterbox, normalise
 from ..deploy.sources import find_images, read_image
 from ..deploy.timing import NETWORK, OURS, PEER, SCORE
 from .latency import Plan, spread
-from .peers import check_peer
+from .peers import be_quiet, check_peer
 from .process import describe_machine, machine_notes
 from .subject import Subject
 from .tables import Column, Table
 
 IMAGES = 10  # in a run
-#: Ultralytics is kept from the network and from changing the environment.
-QUIET = dict(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false")
 CANDIDATES = 100  # priors times classes that reach it: some objects in view
 COLUMNS = (
     Column("what", "what"),
@@ -132,7 +130,7 @@ def benchmark_predict(detector: str, pair: tuple[str, str], plan: Plan) -> Table
         InputError: If a config is none, or a package is not installed.
     """
     check_peer("ultralytics")
-    os.environ.update(QUIET)
+    be_quiet()
     machine = describe_machine("cpu", plan.setting.threads)
     with TemporaryDirectory() as folder:
         folder = Path(folder)

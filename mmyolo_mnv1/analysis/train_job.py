@@ -18,10 +18,8 @@ from .train_side_ultralytics import UltralyticsSide
 from .turns import in_turns
 from .worker import Runs
 
-SAMPLE, LOADER, STEP, POSTPROCESS, EPOCH = KINDS = (
-    *("sample", "loader", "step"),
-    *("postprocess", "epoch"),
-)
+KINDS = ("sample", "loader", "step", "postprocess", "epoch")
+SAMPLE, LOADER, STEP, POSTPROCESS, EPOCH = KINDS
 #: Parts of a step in their order.
 PARTS = ("preprocess", "forward", "loss", "backward", "optimizer", "ema")
 SIDES: dict[str, type[Side]] = {
@@ -66,17 +64,14 @@ class TrainJob(NamedTuple):
         else:  # workers keep what each side gives OpenCV, which is none
             torch.set_num_threads(self.threads)
         keep_freed_memory()
-        run = dict(
-            zip(
-                KINDS,
-                (
-                    *(self._sample, self._loader, self._step),
-                    *(self._postprocess, self._epoch),
-                ),
-                strict=True,
-            )
-        )[self.what](side)
-        return {self.what: run}, dict(images=len(side.dataset))
+        make_run = {
+            SAMPLE: self._sample,
+            LOADER: self._loader,
+            STEP: self._step,
+            POSTPROCESS: self._postprocess,
+            EPOCH: self._epoch,
+        }[self.what]
+        return {self.what: make_run(side)}, {}
 
     def _sample(self, side: Side) -> Callable[[], float]:
         """Milliseconds a sample, in this process."""

@@ -112,14 +112,23 @@ def training_config(config: str, options: dict, workers: int) -> Config:
     cfg = load_config(config, {**options, "max_epochs": ENDLESS})
     if "train_dataloader" not in cfg:
         raise InputError(f"config {config} has no train_dataloader: give a detector's")
-    cfg.train_dataloader.update(
-        num_workers=workers, persistent_workers=workers > 0, pin_memory=False
-    )
+    train_only(cfg, workers)
+    cfg.train_dataloader.pin_memory = False
+    return cfg
+
+
+def train_only(cfg: Config, workers: int) -> None:
+    """Leave validation, testing and checkpoints out of a config.
+
+    Args:
+        cfg (Config): Resolved; changed.
+        workers (int): Of the data loader.
+    """
+    cfg.train_dataloader.update(num_workers=workers, persistent_workers=workers > 0)
     for part in ("val", "test"):
         for name in (f"{part}_cfg", f"{part}_dataloader", f"{part}_evaluator"):
             cfg[name] = None
     cfg.default_hooks.checkpoint = None
-    return cfg
 
 
 def seeded_state(cfg: Config) -> dict[str, Tensor]:

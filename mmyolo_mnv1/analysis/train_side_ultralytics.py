@@ -147,30 +147,22 @@ def trainer_arguments(cfg: Config) -> dict:
     )
 
 
-def write_dataset(cfg: Config, out: Path, splits: tuple[str, ...] = ("train",)) -> Path:
-    """Write a config's data in Ultralytics' form.
+def write_dataset(cfg: Config, out: Path) -> Path:
+    """Write a config's training data in Ultralytics' form.
 
     Args:
         cfg (Config): Resolved.
         out (Path): A new folder.
-        splits (tuple[str, ...]): Which. Defaults to the training data.
 
     Returns:
         Path: Its data.yaml.
     """
-    described = dict(names=dict(enumerate(cfg.classes)))
-    for split in splits:
-        dataset = cfg[f"{split}_dataloader"].dataset
-        root = Path(dataset.data_root)
-        images = write_yolo_split(
-            root / dataset.ann_file,
-            root / dataset.data_prefix.img,
-            cfg.classes,
-            out,
-            split,
-        )
-        described[split] = str(images.resolve())
-    described.setdefault("val", described["train"])
+    dataset = cfg.train_dataloader.dataset
+    root = Path(dataset.data_root)
+    labels, photos = root / dataset.ann_file, root / dataset.data_prefix.img
+    images = str(write_yolo_split(labels, photos, cfg.classes, out, "train").resolve())
+    # It wants a split for validation too, which is not run.
+    described = dict(names=dict(enumerate(cfg.classes)), train=images, val=images)
     path = out / "data.yaml"
     path.write_text(yaml.safe_dump(described))
     return path

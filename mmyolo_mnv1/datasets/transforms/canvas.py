@@ -100,12 +100,23 @@ def fit(
     """
     if isinstance(boxes, BaseBoxes):
         boxes = boxes.numpy()
-    height, width = image.shape[:2]
-    ratio = min(size[1] / height, size[0] / width)
-    scaled = max(int(width * ratio), 1), max(int(height * ratio), 1)
-    if scaled == (width, height):
+    resized = resize_to_fit(image, size)
+    if resized is image:
         return image, boxes
-    return mmcv.imresize(image, scaled), boxes * np.float32(ratio)
+    return resized, boxes * np.float32(fit_ratio(image.shape, size))
+
+
+def resize_to_fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scale an image (h, w, 3) to fit a width and height; bilinear, may enlarge."""
+    height, width = image.shape[:2]
+    ratio = fit_ratio(image.shape, size)
+    scaled = max(int(width * ratio), 1), max(int(height * ratio), 1)
+    return image if scaled == (width, height) else mmcv.imresize(image, scaled)
+
+
+def fit_ratio(shape: Sequence[int], size: tuple[int, int]) -> float:
+    """By which an image of a height and width is scaled to fit a width and height."""
+    return min(size[1] / shape[0], size[0] / shape[1])
 
 
 def translation(x: float, y: float) -> np.ndarray:

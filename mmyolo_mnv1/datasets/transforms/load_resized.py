@@ -2,7 +2,6 @@
 
 import logging
 
-import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmengine.logging import print_log
@@ -12,6 +11,7 @@ from ...config import input_scale
 from ...errors import InputError
 from ..checks import check_policy
 from ..image_cache import shared_image_cache
+from .canvas import fit_ratio, resize_to_fit
 
 
 @TRANSFORMS.register_module()
@@ -69,7 +69,7 @@ class LoadResized(BaseTransform):
                 raise
             self._skip(results["img_path"], e)
             return None
-        ratio = self._ratio(ori_shape)
+        ratio = fit_ratio(ori_shape, self.scale)
         results.update(
             img=image,
             img_shape=image.shape[:2],
@@ -89,11 +89,7 @@ class LoadResized(BaseTransform):
             return found
         image = self._decode(results)
         ori_shape = image.shape[:2]
-        height, width = ori_shape
-        ratio = self._ratio(ori_shape)
-        if ratio != 1:
-            size = max(int(width * ratio), 1), max(int(height * ratio), 1)
-            image = mmcv.imresize(image, size)
+        image = resize_to_fit(image, self.scale)
         self.cache.put(name, image, ori_shape)
         return image, ori_shape
 
@@ -116,10 +112,6 @@ class LoadResized(BaseTransform):
                 "boxes, or set bad_images = 'skip'"
             )
         return image
-
-    def _ratio(self, shape: tuple[int, int]) -> float:
-        """By which an image is scaled to fit; may enlarge."""
-        return min(self.scale[1] / shape[0], self.scale[0] / shape[1])
 
     def _skip(self, path: str, reason: InputError) -> None:
         """Log a file once."""

@@ -148,21 +148,26 @@ def trainer_arguments(cfg: Config) -> dict:
 
 
 def write_dataset(cfg: Config, out: Path) -> Path:
-    """Write a config's training data in Ultralytics' form.
+    """Write a config's training and validation data in Ultralytics' form.
 
     Args:
-        cfg (Config): Resolved.
+        cfg (Config): Resolved. Without validation data, the training data stand in:
+            Ultralytics wants some even where it does not validate.
         out (Path): A new folder.
 
     Returns:
         Path: Its data.yaml.
     """
-    dataset = cfg.train_dataloader.dataset
-    root = Path(dataset.data_root)
-    labels, photos = root / dataset.ann_file, root / dataset.data_prefix.img
-    images = str(write_yolo_split(labels, photos, cfg.classes, out, "train").resolve())
-    # It wants a split for validation too, which is not run.
-    described = dict(names=dict(enumerate(cfg.classes)), train=images, val=images)
+    described = dict(names=dict(enumerate(cfg.classes)))
+    for split in ("train", "val"):
+        if not cfg.get(f"{split}_dataloader"):
+            continue
+        dataset = cfg[f"{split}_dataloader"].dataset
+        root = Path(dataset.data_root)
+        labels, photos = root / dataset.ann_file, root / dataset.data_prefix.img
+        folder = write_yolo_split(labels, photos, cfg.classes, out, split)
+        described[split] = str(folder.resolve())
+    described.setdefault("val", described["train"])
     path = out / "data.yaml"
     path.write_text(yaml.safe_dump(described))
     return path

@@ -1,12 +1,3 @@
-# MobileNetV1-YOLO11m from TF-slim's ImageNet weights, with what they expect.
-_base_ = "./yolo11_mnv1_m.py"
-weights = "weights/mobilenet_v1_1.0_224_tf_slim.pth"  # docs/weights.md
-model = dict(
-    data_preprocessor=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
-    backbone=dict(
-        conv_cfg=dict(type="Conv2dAdaptivePadding"),
-        norm_cfg=dict(type="BN", momentum=0.03, eps=1e-3),
-        act_cfg=dict(type="ReLU6", inplace=True),
-        init_cfg=dict(type="Pretrained", prefix="backbone.", checkpoint="${weights}"),
-    ),
-)
+# MobileNetV1-YOLO11m from TF-slim's ImageNet weights.
+_base_ = ["./yolo11_mnv1_m.py", "./_base_/models/mnv1_in1k.py"]
+model = _base_.in1k

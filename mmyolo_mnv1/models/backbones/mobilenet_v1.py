@@ -34,6 +34,9 @@ class MobileNetV1(BaseBackbone):
             Defaults to (3, 4, 5).
         frozen_stages (int): Stages 0 to this one keep their weights and running
             statistics; -1 freezes none. Defaults to -1.
+        last_stage (Sequence[tuple[int, int]]): The (nominal output channels, stride)
+            of the last stage's blocks, of which the first has stride 2.
+            Defaults to the paper's, ((1024, 2), (1024, 1)).
         conv_cfg (dict, optional): Convolution type. Defaults to None, Conv2d.
         norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
         act_cfg (dict): Activation. Defaults to ReLU, the paper's.
@@ -49,13 +52,12 @@ class MobileNetV1(BaseBackbone):
     #: Nominal output channels of the first, full convolution.
     stem_channels = 32
     #: One row a stage: the (nominal output channels, stride) of its depthwise
-    #: separable blocks. Total strides: 2, 4, 8, 16, 32.
+    #: separable blocks. Total strides: 2, 4, 8, 16; the last stage follows, 32.
     arch_setting = [
         [(64, 1)],
         [(128, 2), (128, 1)],
         [(256, 2), (256, 1)],
         [(512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1)],
-        [(1024, 2), (1024, 1)],
     ]
 
     def __init__(
@@ -63,6 +65,7 @@ class MobileNetV1(BaseBackbone):
         alpha: float = 1.0,
         out_indices: Sequence[int] = (3, 4, 5),
         frozen_stages: int = -1,
+        last_stage: Sequence[tuple[int, int]] = ((1024, 2), (1024, 1)),
         conv_cfg: OptConfigType = None,
         norm_cfg: ConfigType = NORM_CFG,
         act_cfg: ConfigType = dict(type="ReLU", inplace=True),  # noqa: B006
@@ -73,6 +76,8 @@ class MobileNetV1(BaseBackbone):
             raise InputError(
                 f"MobileNetV1 alpha is {alpha!r}: give a number above 0, such as 0.5"
             )
+        # The instance's table: the parent builds from it, _stage_channels reads it.
+        self.arch_setting = [*self.arch_setting, list(last_stage)]
         last = len(self.arch_setting)
         if not out_indices or not set(out_indices) <= set(range(last + 1)):
             raise InputError(

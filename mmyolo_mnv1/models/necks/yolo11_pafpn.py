@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch.nn as nn
+from mmcv.cnn import ConvModule
 from mmdet.utils import ConfigType, OptMultiConfig
 from mmyolo.models.layers import SPPFBottleneck
 from mmyolo.models.necks import YOLOv5PAFPN
@@ -31,6 +32,9 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         sppf_act (bool): Whether SPPF's first convolution has an activation: True as
             ultralytics 8.3 builds it (and as the official weights were trained),
             False as 8.4.0 does. Defaults to True.
+        sppf (bool): Whether the last map goes through SPPF; else a 1x1 convolution
+            gives it the same channels. Defaults to True.
+        c2psa (bool): Whether the last map goes through C2PSA. Defaults to True.
         separable (bool): Whether the 3x3 convolutions are depthwise separable (the
             lite variants). Defaults to False.
         norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
@@ -49,6 +53,8 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         scale: str = "m",
         out_channels: Sequence[int] = (256, 512, 1024),
         sppf_act: bool = True,
+        sppf: bool = True,
+        c2psa: bool = True,
         separable: bool = False,
         norm_cfg: ConfigType = NORM_CFG,
         act_cfg: ConfigType = ACT_CFG,
@@ -57,6 +63,8 @@ class YOLO11PAFPN(YOLOv5PAFPN):
     ) -> None:
         self.scale = get_scale(scale)
         self.sppf_act = sppf_act
+        self.sppf = sppf
+        self.c2psa = c2psa
         self.separable = separable
         super().__init__(
             in_channels=list(in_channels),
@@ -71,15 +79,20 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         )
 
     def build_reduce_layer(self, idx: int) -> nn.Module:
-        """Build SPPF and C2PSA for the last map; pass the others on."""
+        """Build SPPF and C2PSA for the last map, as asked for; pass the others on."""
         if idx != len(self.in_channels) - 1:
             return nn.Identity()
         cfg = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
-        channels = self.out_channels[idx]
+        in_channels, channels = self.in_channels[idx], self.out_channels[idx]
+        if self.sppf:
+            first = SPPFBottleneck(in_channels, channels, 5, **cfg)
+            first.conv1.with_activation = self.sppf_act
+        else:
+            first = ConvModule(in_channels, channels, 1, **cfg)
+        if not self.c2psa:
+            return nn.Sequential(first)
         blocks = self.scale.blocks(self.num_csp_blocks)
-        sppf = SPPFBottleneck(self.in_channels[idx], channels, 5, **cfg)
-        sppf.conv1.with_activation = self.sppf_act
-        return nn.Sequential(sppf, C2PSA(channels, blocks, **cfg))
+        return nn.Sequential(first, C2PSA(channels, blocks, **cfg))
 
     def build_top_down_layer(self, idx: int) -> nn.Module:
         """Build the C3k2 that merges level ``idx`` into level ``idx - 1``."""

@@ -13,6 +13,7 @@ from skimage import data as photos
 
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.datasets import Letterbox, MosaicAffine, channels_last_collate
+from mmyolo_mnv1.datasets.transforms import warp
 from mmyolo_mnv1.errors import InputError
 
 
@@ -111,6 +112,36 @@ def test_mosaic_affine_is_mmyolos_chain(root, digits, load, angle):
         edge = cv2.dilate((grey > 8).astype(np.uint8), np.ones((3, 3))) > 0
         assert grey[~edge].mean() < 2 and (grey > 8).mean() < 0.06
     assert boxes > 30
+
+
+@pytest.mark.parametrize("scales", [(0.5, 1.5), (0.05, 0.5), (1.5, 12)])
+def test_a_resize_lies_where_the_warp_would(scales):
+    photo = cv2.resize(photos.chelsea(), (160, 120))
+    rng = np.random.default_rng(0)
+    resized = compared = 0
+    for _ in range(200):
+        zoom = rng.uniform(*scales)
+        x, y = rng.uniform(-80 * zoom, 96, 2)
+        x1, x2 = sorted(rng.integers(0, 161, 2))
+        y1, y2 = sorted(rng.integers(0, 121, 2))
+        matrix = np.array([[zoom, 0, x], [0, zoom, y], [0, 0, 1]])
+        sheared = matrix + np.array([[0, 1e-9, 0], [0, 0, 0], [0, 0, 0]])
+        outs = [np.full((96, 96, 3), 255, np.uint8) for _ in range(2)]
+        for out, each in zip(outs, (matrix, sheared), strict=True):
+            warp.warp_into(out, photo, (x1, y1, x2, y2), each)
+        filled = [(out != 255).any(-1) for out in outs]
+        # At a crop's end the warp mixes with what lies there, the resize with the
+        # image's next pixel.
+        depth = 2 * int(np.ceil(zoom)) + 1
+        kernel = np.ones((depth, depth), np.uint8)
+        inside = cv2.erode(filled[1].astype(np.uint8), kernel) > 0
+        assert filled[0][inside].all()
+        assert (cv2.dilate(filled[1].astype(np.uint8), kernel) > 0)[filled[0]].all()
+        off = np.abs(outs[0].astype(int) - outs[1])[inside]
+        assert not off.size or (off.mean() < 0.7 and off.max() <= 8)
+        compared += off.size > 0
+        resized += not np.array_equal(*outs)
+    assert resized > 60 and compared > 40
 
 
 def test_hsv_is_mmyolos(photo):

@@ -1,15 +1,15 @@
 """A canvas of images and a random affine crop of it, without making the canvas."""
 
 from collections.abc import Sequence
-from math import ceil, floor
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import cv2
 import mmcv
 import numpy as np
 from mmdet.structures.bbox import BaseBoxes
 from mmyolo.datasets.transforms import YOLOv5RandomAffine
+
+from .warp import Crop, warp_into
 
 
 class Tile(NamedTuple):
@@ -24,7 +24,7 @@ class Tile(NamedTuple):
 
     image: np.ndarray
     boxes: np.ndarray
-    crop: tuple[int, int, int, int]
+    crop: Crop
     offset: tuple[int, int]
 
 
@@ -64,7 +64,7 @@ class CanvasCrop:
         matrix = matrix @ translation(-self.canvas[0] / 2, -self.canvas[1] / 2)
         image = np.full((height, width, 3), self.pad_val, np.uint8)
         for tile in tiles:
-            _warp_into(image, tile.image, tile.crop, matrix @ translation(*tile.offset))
+            warp_into(image, tile.image, tile.crop, matrix @ translation(*tile.offset))
         boxes = np.concatenate(
             [tile.boxes + np.float32(tile.offset * 2) for tile in tiles]
         )
@@ -122,40 +122,6 @@ def fit_ratio(shape: Sequence[int], size: tuple[int, int]) -> float:
 def translation(x: float, y: float) -> np.ndarray:
     """The matrix (3, 3) that moves by x and y."""
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float32)
-
-
-def _warp_into(
-    image: np.ndarray,
-    tile: np.ndarray,
-    crop: tuple[int, int, int, int],
-    matrix: np.ndarray,
-) -> None:
-    """Warp a part of a tile into an image; nothing else of the image changes.
-
-    Args:
-        image (np.ndarray): (H, W, 3), uint8; changed.
-        tile (np.ndarray): (h, w, 3), uint8.
-        crop (tuple[int, int, int, int]): x1, y1, x2, y2 of the part.
-        matrix (np.ndarray): From pixels of the tile to pixels of the image, (3, 3).
-    """
-    x1, y1, x2, y2 = crop
-    if x1 >= x2 or y1 >= y2:
-        return
-    # Plain numbers: NumPy takes longer than this for so few.
-    (a, b, c), (d, e, f), _ = matrix.tolist()
-    xs = [a * x + b * y + c for x in (x1, x2) for y in (y1, y2)]
-    ys = [d * x + e * y + f for x in (x1, x2) for y in (y1, y2)]
-    left, top = max(floor(min(xs)), 0), max(floor(min(ys)), 0)
-    part = image[top : max(ceil(max(ys)) + 1, 0), left : max(ceil(max(xs)) + 1, 0)]
-    if part.size:
-        moved = (a, b, a * x1 + b * y1 + c - left), (d, e, d * x1 + e * y1 + f - top)
-        cv2.warpAffine(
-            tile[y1:y2, x1:x2],
-            np.array(moved),
-            dsize=part.shape[1::-1],
-            dst=part,
-            borderMode=cv2.BORDER_TRANSPARENT,
-        )
 
 
 def _clip(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -138,7 +138,7 @@ def test_a_resize_lies_where_the_warp_would(scales):
         assert filled[0][inside].all()
         assert (cv2.dilate(filled[1].astype(np.uint8), kernel) > 0)[filled[0]].all()
         off = np.abs(outs[0].astype(int) - outs[1])[inside]
-        assert not off.size or (off.mean() < 0.7 and off.max() <= 8)
+        assert not off.size or (off.mean() < 1 and off.max() <= 8)
         compared += off.size > 0
         resized += not np.array_equal(*outs)
     assert resized > 60 and compared > 40

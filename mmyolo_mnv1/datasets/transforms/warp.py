@@ -91,12 +91,13 @@ def _find_span(
     start, stop = (ceil(scale * (x - 0.5) + shift) for x in crop)
     start, stop = max(start, 0), min(stop, size)
     origins = (start - shift - STARTS) / scale + 0.5
-    fits = np.abs(origins - np.rint(origins)) <= ROUNDING
+    # Of an enlargement, outputs before the first pixel's centre lack its neighbour.
+    fits = (np.abs(origins - np.rint(origins)) <= ROUNDING) & (2 * STARTS >= scale)
     skip = int(fits.argmax())
     first = round(float(origins[skip]))
     if not fits[skip] or first >= crop[1]:
         return None
-    last = first + ceil((stop - start + skip + 1) / scale)
+    last = first + ceil((stop - start + skip) / scale) + 1
     return _Span(scale, start, stop, skip, first, last)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.hooks import EMAHook
 from mmengine.optim import OptimWrapper
 from mmyolo.registry import RUNNERS
 from small_runs import write_config
@@ -75,3 +76,14 @@ def test_shared_out_optimizer_alone_is_refused(runner):
     built = runner({"optim_wrapper.optimizer.type": kind})
     with pytest.raises(InputError, match=f"{kind} is for several processes"):
         built.build_optim_wrapper(built.optim_wrapper)
+
+
+def test_weights_are_averaged_once_an_update(digits, tmp_path):
+    """12 iterations of 4 images are 6 updates of 8; MMEngine would average 12 times."""
+    extra = "nominal_batch_size = 8\nmodel = dict(backbone=dict(alpha=0.25))"
+    cfg = load_config(write_config(tmp_path / "c.py", digits, extra))
+    cfg.work_dir = str(tmp_path / "work")
+    built = RUNNERS.build(cfg)
+    built.train()
+    (hook,) = (hook for hook in built.hooks if isinstance(hook, EMAHook))
+    assert built.iter == 12 and int(hook.ema_model.steps) == 6

@@ -3,6 +3,7 @@
 from .accumulation import SumAmpOptimWrapper, SumOptimWrapper
 from .bf16 import BF16OptimWrapper
 from .checkpoint_hook import SafeCheckpointHook
+from .ema_hook import UpdateEMAHook
 from .loading import load_checkpoint_safely, use_loader
 from .loop import ResumableEpochLoop
 from .nan_guard_hook import NanGuardHook
@@ -19,6 +20,7 @@ __all__ = [
     "SumAmpOptimWrapper",
     "SumOptimWrapper",
     "SyncStatisticsHook",
+    "UpdateEMAHook",
     "YOLO11Runner",
 ]
 

@@ -4,7 +4,7 @@ val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 custom_hooks = [
     dict(
-        type="EMAHook",
+        type="mmyolo.UpdateEMAHook",
         ema_type="ExpMomentumEMA",
         momentum=0.0001,
         update_buffers=True,

@@ -34,5 +34,6 @@ default_hooks = dict(
         scheduler_type="linear",
         lr_factor=0.01,
         max_epochs="${max_epochs}",
+        warmup_mim_iter=100,  # Ultralytics' least; MMYOLO's is 1,000
     )
 )

@@ -9,7 +9,8 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.dataset import COLLATE_FUNCTIONS
 from mmyolo.datasets import yolov5_collate
 from mmyolo.registry import TRANSFORMS
-from torch.utils.data import default_collate
+
+from ..shared_batches import share_batches, stack_images
 
 
 @TRANSFORMS.register_module()
@@ -20,8 +21,12 @@ class PackTrainInputs(PackDetInputs):
     nothing is copied, and :func:`channels_last_collate` need not copy it back.
 
     Args:
-        meta_keys (Sequence[str]): What else to keep; see the parent.
+        args, kwargs: ``meta_keys``: what else to keep; see the parent.
     """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        share_batches()
 
     def transform(self, results: dict) -> dict:
         """Pack."""
@@ -42,11 +47,11 @@ def channels_last_collate(data_batch: Sequence[dict]) -> dict:
         data_batch (Sequence[dict]): Samples of :class:`PackTrainInputs`.
 
     Returns:
-        dict: ``inputs`` (N, 3, H, W), uint8, and ``data_samples`` with
+        dict: ``inputs`` (N, 3, H, W), uint8, in memory that is used again once it is
+        not referred to; and ``data_samples`` with
         ``bboxes_labels`` (G, 6).
     """
-    # PyTorch's own puts a worker's batch into shared memory at once.
-    images = default_collate([each["inputs"].permute(1, 2, 0) for each in data_batch])
+    images = [each["inputs"].permute(1, 2, 0).numpy() for each in data_batch]
     nothing = torch.empty(0)
     collated = yolov5_collate([dict(sample, inputs=nothing) for sample in data_batch])
-    return dict(collated, inputs=images.permute(0, 3, 1, 2))
+    return dict(collated, inputs=stack_images(images))

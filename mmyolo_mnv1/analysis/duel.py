@@ -212,7 +212,7 @@ def _shared(plan: DuelPlan) -> dict:
 def _claim(folder: Path, run: Run) -> None:
     if not (folder / "run.json").is_file():
         write_run(run, folder)
-    elif read_run(folder) != run:
+    elif read_run(folder) != run.as_read():
         raise InputError(
             f"{folder} holds a training with other settings (run.json): name another "
             "--work-dir, or remove it"

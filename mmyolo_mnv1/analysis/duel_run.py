@@ -55,6 +55,10 @@ class Run(NamedTuple):
         """The config, resolved."""
         return load_config(self.config, dict(self.options))
 
+    def as_read(self) -> "Run":
+        """What comes back from its file: JSON has no tuples."""
+        return Run(**json.loads(json.dumps(self._asdict())))
+
     def epochs(self) -> list[int]:
         """Those after which it is evaluated; the last is the last one."""
         last = self.load().train_cfg.max_epochs

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import torch
 
 from ..config import load_config
+from ..engine.memory import keep_freed_memory
 from .backends import Eager, Setting, get_backend
 from .peers import build_peer
-from .process import Memory, keep_freed_memory, set_threads
+from .process import Memory, set_threads
 from .subject import Subject
 from .worker import NETWORK, Runs
 

@@ -33,7 +33,6 @@ PACKAGES = (
     "tensorrt",
     "ultralytics",
 )
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
 def check_device(device: str) -> None:
@@ -57,18 +56,6 @@ def set_threads(threads: int) -> None:
     """Give PyTorch and OpenCV so many threads."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep freed memory, as jemalloc and tcmalloc do.
-
-    By default it may hand large blocks back to the system in every run and get them
-    again page by page. Whether it does is chance, a matter of what lies where; for
-    YOLO11m at 640 px in PyTorch it is 0 or 20 ms and more of 170.
-    """
-    libc = ctypes.CDLL(None)
-    libc.mallopt(_M_MMAP_MAX, 0)
-    libc.mallopt(_M_TRIM_THRESHOLD, -1)
 
 
 class Memory:

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from .process import keep_freed_memory, set_threads
+from ..engine.memory import keep_freed_memory
+from .process import set_threads
 from .train_side import Side, Step
 from .train_side_mmyolo import MMYOLOSide
 from .train_side_ours import OurSide

@@ -1,17 +1,19 @@
 """Running somebody's training loop an epoch at a time."""
 
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator
 
 import torch
+from greenlet import getcurrent, greenlet
 
 
 def in_turns(
     train: Callable[[Callable[[], None], Callable[[], None]], None], threads: int
 ) -> Iterator[float]:
     """Let a trainer run one epoch for each item that is asked for.
+
+    The trainer is a coroutine of the thread that asks, not a thread of its own: outside
+    the main thread PyTorch trains with less than all of its threads.
 
     Args:
         train (Callable): Trains; calls its first argument before each epoch, where it
@@ -24,29 +26,23 @@ def in_turns(
     Raises:
         RuntimeError: If the training ends.
     """
-    go, done = queue.Queue(), queue.Queue()
+    asking = getcurrent()
     started = 0.0
 
     def before() -> None:
         nonlocal started
-        go.get()
+        asking.switch(None)
         torch.set_num_threads(threads)
         started = time.perf_counter()
 
     def after() -> None:
-        done.put(time.perf_counter() - started)
+        asking.switch(time.perf_counter() - started)
 
     def run() -> None:
-        try:
-            train(before, after)
-            done.put(RuntimeError("training ended"))
-        except BaseException as e:
-            done.put(e)
+        train(before, after)
+        raise RuntimeError("training ended")
 
-    threading.Thread(target=run, daemon=True).start()
+    trainer = greenlet(run)
     while True:
-        go.put(None)
-        result = done.get()
-        if isinstance(result, BaseException):
-            raise result
-        yield result
+        if (seconds := trainer.switch()) is not None:
+            yield seconds

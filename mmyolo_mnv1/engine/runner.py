@@ -24,6 +24,7 @@ from ..errors import InputError
 from .accumulation import accumulate
 from .distributed import check_same_config, start_process_group
 from .loading import load_checkpoint_safely, load_checkpoint_unsafely, use_loader
+from .memory import keep_freed_memory
 from .writing import check_archive, put_in_place, temporary_name
 
 #: No space left, quota exceeded, file too large.
@@ -74,6 +75,7 @@ class YOLO11Runner(Runner):
         if self.distributed and not is_distributed():
             dist_cfg = env_cfg.get("dist_cfg", {})
             start_process_group(self.launcher, dist_cfg.get("timeout"))
+        keep_freed_memory()
         super().setup_env(env_cfg)
         check_same_config(self.cfg)
 

@@ -45,6 +45,7 @@ class OurSide(Side):
     def make_step(self, images: Tensor, truths: Tensor) -> Step:
         runner = self.runner
         optim = runner.build_optim_wrapper(runner.optim_wrapper)
+        runner.optim_wrapper = optim  # hooks look for it there
         model = runner.model.train()
         model.load_state_dict(seeded_state(runner.cfg))
         head = model.bbox_head

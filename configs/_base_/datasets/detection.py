@@ -45,12 +45,7 @@ augment = [
             dict(type="ToGray", p=0.01),
             dict(type="CLAHE", p=0.01),
         ],
-        bbox_params=dict(
-            type="BboxParams",
-            format="pascal_voc",
-            label_fields=["gt_bboxes_labels", "gt_ignore_flags"],
-        ),
-        keymap=dict(img="image", gt_bboxes="bboxes"),
+        keymap=dict(img="image"),  # boxes stay where they are
     ),
     dict(type="HSVRandomAug"),
     dict(type="HorizontalFlip", prob="${flip_prob}"),

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from mmyolo_mnv1.analysis import duel as duels
-from mmyolo_mnv1.analysis.duel import DuelPlan, Result, duel, spread
+from mmyolo_mnv1.analysis.duel import DuelPlan, Result, duel, mean_and_deviation
 from mmyolo_mnv1.analysis.duel_figure import draw_curves
 from mmyolo_mnv1.analysis.duel_run import Run, read_curve, read_times, write_run
 from mmyolo_mnv1.errors import InputError
@@ -136,7 +136,7 @@ def test_time_to_the_peers_precision(tmp_path):
     assert ours["val_mAP"] == "0.550 ± 0.071" and theirs["test_mAP"] == "0.350 ± 0.071"
     assert ours["minutes"] == 14 / 60 and ours["epoch_seconds"] == 3.5
     # 5 of 20 seconds with one seed, 14 with the other.
-    assert ours["catch_up"] == spread([0.25, 0.7], digits=2)
+    assert ours["catch_up"] == mean_and_deviation([0.25, 0.7], digits=2)
     assert Result(0, [2.0, 3.0], {2: dict(val_mAP=0.4)}).seconds_to(0.5) is None
 
 

@@ -14,6 +14,10 @@ from mmyolo_mnv1.analysis.train_job import make_truths
 from mmyolo_mnv1.config import load_config
 
 SIZE = 64
+GPU = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
 
 
 @pytest.fixture
@@ -38,9 +42,7 @@ def train(root, digits, tmp_path):
         )
         for part in ("val_cfg", "val_dataloader", "val_evaluator"):
             cfg[part] = None
-        if (
-            not weights.exists()
-        ):  # in channels last they would be drawn in another order
+        if not weights.exists():  # channels last draws them in another order
             torch.manual_seed(0)
             model = MODELS.build(dict(cfg.model, channels_last=False))
             model.init_weights()
@@ -89,6 +91,19 @@ def test_channels_last(train):
     assert runner.model.backbone.state_dict().keys() == (
         fast.model.backbone.state_dict().keys()
     )
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=GPU)])
+def test_compile(train, backend):
+    plain, _ = train()
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    losses, runner = train(compile=dict(backend=backend))
+    check_losses(losses, plain, rel=1e-3)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 3
+    weights = runner.model.state_dict()  # under the names of a plain model
+    assert runner.model.load_state_dict(weights)
+    assert not any("_orig_mod" in name for name in weights)
 
 
 @pytest.fixture

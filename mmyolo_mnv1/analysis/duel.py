@@ -135,6 +135,10 @@ def tabulate(
     rows = [_row(name, runs, peers) for name, runs in results.items()]
     document = dict(
         machine=machine,
+        configs={
+            name: Path(read_run(work_dir / name / f"seed{seeds[0]}").config).stem
+            for name in names
+        },
         results={
             name: [result._asdict() for result in runs]
             for name, runs in results.items()
@@ -275,7 +279,7 @@ def _row(name: str, runs: list[Result], peers: list[Result] | None) -> dict:
         minutes=statistics.mean(sum(run.seconds) for run in runs) / 60,
     )
     for key in METRICS:
-        row[key] = spread([run.last[key] for run in runs])
+        row[key] = mean_and_deviation([run.last[key] for run in runs])
     if peers and peers is not runs:
         row["catch_up"] = _catch_up(runs, peers)
     return row
@@ -288,10 +292,10 @@ def _catch_up(runs: list[Result], peers: list[Result]) -> str:
         if (seconds := run.seconds_to(peer.last["val_mAP"])) is None:
             return "not reached"
         parts.append(seconds / sum(peer.seconds))
-    return spread(parts, digits=2)
+    return mean_and_deviation(parts, digits=2)
 
 
-def spread(values: Sequence[float], digits: int = 3) -> str:
+def mean_and_deviation(values: Sequence[float], digits: int = 3) -> str:
     """Mean ± standard deviation; the mean alone of one value."""
     mean = f"{statistics.mean(values):.{digits}f}"
     if len(values) < 2:

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -78,19 +79,28 @@ class Table(NamedTuple):
         """
         check_suffixes(paths, with_picture=draw is not None)
         for path in paths:
-            try:
-                with renamed(path) as temporary:
-                    if path.suffix == PNG:
-                        _save_figure(draw(), temporary)
-                    else:
-                        with temporary.open("w", encoding="utf-8", newline="") as file:
-                            _WRITERS[path.suffix](self, file)
-            except OSError as e:
-                raise InputError(
-                    f"{path} cannot be written ({e.strerror}): name a file in a folder "
-                    "with room"
-                ) from None
-            print(f"wrote {path}")
+            with _told(path) as temporary:
+                if path.suffix == PNG:
+                    _save_figure(draw(), temporary)
+                else:
+                    with temporary.open("w", encoding="utf-8", newline="") as file:
+                        _WRITERS[path.suffix](self, file)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a picture, and close the figure.
+
+    Args:
+        figure (Figure): What is drawn.
+        path (Path): A ``.png`` file.
+
+    Raises:
+        InputError: If it is no ``.png``, or cannot be written.
+    """
+    if path.suffix != PNG:
+        raise InputError(f"--out {path}: name a file ending in {PNG}")
+    with _told(path) as temporary:
+        _save_figure(figure, temporary)
 
 
 def check_suffixes(paths: Sequence[Path], with_picture: bool = False) -> None:
@@ -117,6 +127,24 @@ def millions(count: int) -> str:
 def billions(count: int) -> str:
     """33.82 for 33,820,902,400; small numbers keep three digits."""
     return f"{count / 1e9:.{2 if count >= 1e9 else 4}f}"
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[Path]:
+    """A temporary name for a file, which is then told.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    try:
+        with renamed(path) as temporary:
+            yield temporary
+    except OSError as e:
+        raise InputError(
+            f"{path} cannot be written ({e.strerror}): name a file in a folder with "
+            "room"
+        ) from None
+    print(f"wrote {path}")
 
 
 def _cell(row: dict, column: Column) -> str:

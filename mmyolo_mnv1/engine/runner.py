@@ -111,6 +111,24 @@ class YOLO11Runner(Runner):
             )
         return super().build_optim_wrapper(optim_wrapper)
 
+    def _maybe_compile(self, target: str) -> None:
+        """Compile the network's parts if the config says ``compile``.
+
+        MMEngine compiles all of ``train_step``, optimizer included, which PyTorch 2.12
+        cannot follow.
+
+        Args:
+            target (str): What MMEngine would compile.
+        """
+        options = self.cfg.get("compile")
+        if not options:
+            return
+        options = {} if options is True else dict(options)
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        for part in (model.backbone, model.neck, model.bbox_head.head_module):
+            part.compile(**options)
+        self.logger.info("the network is compiled in the first iterations: be patient")
+
     def train(self) -> nn.Module:
         """Train.
 

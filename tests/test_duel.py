@@ -9,6 +9,7 @@ import pytest
 
 from mmyolo_mnv1.analysis import duel as duels
 from mmyolo_mnv1.analysis.duel import DuelPlan, Result, duel, mean_and_deviation
+from mmyolo_mnv1.analysis.duel_costs import Detector, read_detectors
 from mmyolo_mnv1.analysis.duel_figure import draw_curves
 from mmyolo_mnv1.analysis.duel_run import Run, read_curve, read_times, write_run
 from mmyolo_mnv1.errors import InputError
@@ -138,6 +139,34 @@ def test_time_to_the_peers_precision(tmp_path):
     # 5 of 20 seconds with one seed, 14 with the other.
     assert ours["catch_up"] == mean_and_deviation([0.25, 0.7], digits=2)
     assert Result(0, [2.0, 3.0], {2: dict(val_mAP=0.4)}).seconds_to(0.5) is None
+
+
+def test_results_as_a_picture(root, python, tmp_path):
+    """Ultralytics' detector stands where the config's does that it has the network of."""
+    trained, measured = tmp_path / "duel.json", tmp_path / "costs.json"
+    for name in ("c", "ultralytics"):
+        write_result(tmp_path / name / "seed0", 0, [1], {1: 0.5})
+    table = duels.tabulate(tmp_path, ["c", "ultralytics"], [0], MACHINE)
+    table.write([trained])
+    rows = [dict(model="c", conv_macs=2e9, openvino_network_ms=7.5)]
+    costs = dict(plan=dict(backends=["openvino"], threads=2), rows=rows)
+    measured.write_text(json.dumps(costs))
+    detectors, backend = read_detectors(trained, measured)
+    assert detectors == [
+        Detector("c", [0.5], 2, 7.5),
+        Detector("ultralytics", [0.5], 2, 7.5),
+    ]
+    assert backend == "openvino, 2 threads"
+    tool = root / "tools/analysis_tools/plot_results.py"
+    done = python(tool, trained, measured, "--out", tmp_path / "r.png")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
+    rows[0]["model"] = "other"
+    measured.write_text(json.dumps(costs))
+    with pytest.raises(InputError, match=r"costs\.json has no c: give compare\.py"):
+        read_detectors(trained, measured)
+    with pytest.raises(InputError, match="give the JSON of duel.py"):
+        read_detectors(measured, measured)
 
 
 MACHINE = dict(

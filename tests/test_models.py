@@ -108,6 +108,8 @@ def test_conv_cfg_reaches_every_convolution():
 @pytest.mark.parametrize(
     ("kwargs", "named"),
     [
+        (dict(last_stage=[(1024, 1)]), "last_stage"),
+        (dict(last_stage=[]), "last_stage"),
         (dict(alpha=0), "alpha"),
         (dict(alpha=-0.5), "alpha"),
         (dict(alpha=float("nan")), "alpha"),
@@ -148,6 +150,35 @@ def test_neck_c3k_flags():
 
     assert flags("n") == flags("s") == [False, False, False, True]
     assert flags("m") == flags("l") == flags("x") == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("sppf", "c2psa"), [(True, True), (False, True), (True, False), (False, False)]
+)
+def test_neck_without_sppf_or_c2psa(sppf, c2psa):
+    neck = YOLO11PAFPN([64, 128, 256], "n", sppf=sppf, c2psa=c2psa)
+    kinds = {type(module).__name__ for module in neck.modules()}
+    assert ("SPPFBottleneck" in kinds, "C2PSA" in kinds) == (sppf, c2psa)
+    maps = [
+        torch.rand(1, c, 32 // 2**i, 32 // 2**i) for i, c in enumerate((64, 128, 256))
+    ]
+    shapes = [tuple(m.shape[1:]) for m in neck(maps)]
+    assert shapes == [(64, 32, 32), (128, 16, 16), (256, 8, 8)]
+
+
+@pytest.mark.parametrize(
+    ("last_stage", "channels", "blocks"),
+    [([(1024, 2)], 512, 1), ([(512, 2), (512, 1)], 256, 2)],
+)
+def test_last_stage(last_stage, channels, blocks):
+    backbone = MobileNetV1(0.5, last_stage=last_stage)
+    assert backbone.out_channels == [128, 256, channels]
+    assert len(backbone.stage5) == blocks
+    maps = backbone(torch.rand(2, 3, 64, 64))
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        *((128, 8, 8), (256, 4, 4), (channels, 2, 2)),
+    ]
+    assert len(MobileNetV1(0.5).stage5) == 2  # the class's table is as it was
 
 
 def test_lite_has_no_ordinary_3x3_convolution(root):

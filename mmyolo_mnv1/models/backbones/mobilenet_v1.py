@@ -46,7 +46,8 @@ class MobileNetV1(BaseBackbone):
             own for Conv2d.
 
     Raises:
-        InputError: If ``alpha``, ``out_indices`` or ``frozen_stages`` is out of range.
+        InputError: If ``alpha``, ``out_indices``, ``frozen_stages`` or
+            ``last_stage`` is out of range.
     """
 
     #: Nominal output channels of the first, full convolution.
@@ -75,6 +76,11 @@ class MobileNetV1(BaseBackbone):
         if isinstance(alpha, bool) or not isinstance(alpha, Real) or not alpha > 0:
             raise InputError(
                 f"MobileNetV1 alpha is {alpha!r}: give a number above 0, such as 0.5"
+            )
+        if [stride for _, stride in last_stage] != [2] + [1] * (len(last_stage) - 1):
+            raise InputError(
+                f"MobileNetV1 last_stage is {last_stage!r}: give (channels, stride) of "
+                "its blocks, strides 2, 1, 1, …, such as [(1024, 2), (1024, 1)]"
             )
         # The instance's table: the parent builds from it, _stage_channels reads it.
         self.arch_setting = [*self.arch_setting, list(last_stage)]

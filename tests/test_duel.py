@@ -8,7 +8,13 @@ import time
 import pytest
 
 from mmyolo_mnv1.analysis import duel as duels
-from mmyolo_mnv1.analysis.duel import DuelPlan, Result, duel, mean_and_deviation
+from mmyolo_mnv1.analysis.duel import (
+    DuelPlan,
+    Result,
+    duel,
+    mean_and_deviation,
+    read_peer_options,
+)
 from mmyolo_mnv1.analysis.duel_costs import Detector, read_detectors
 from mmyolo_mnv1.analysis.duel_figure import draw_curves
 from mmyolo_mnv1.analysis.duel_run import Run, read_curve, read_times, write_run
@@ -107,6 +113,13 @@ def test_a_peer_wants_a_baseline_first(root, options, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_peer_options():
+    found = read_peer_options(["nbs=16", "amp=false", "optimizer=SGD"])
+    assert found == dict(nbs=16, amp=False, optimizer="SGD")
+    with pytest.raises(InputError, match="--peer configs/a.py: give KEY=VALUE"):
+        read_peer_options(["configs/a.py"])
+
+
 def write_result(folder, seed, seconds, curve):
     write_run(Run("c.py", {}, None, seed, 1, 0, 1), folder)
     lines = [f"{epoch},{s}\n" for epoch, s in enumerate(seconds, 1)]
@@ -142,7 +155,7 @@ def test_time_to_the_peers_precision(tmp_path):
 
 
 def test_results_as_a_picture(root, python, tmp_path):
-    """Ultralytics' detector stands where the config's does that it has the network of."""
+    """Ultralytics stands where the config does whose network it has."""
     trained, measured = tmp_path / "duel.json", tmp_path / "costs.json"
     for name in ("c", "ultralytics"):
         write_result(tmp_path / name / "seed0", 0, [1], {1: 0.5})

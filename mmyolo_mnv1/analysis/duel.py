@@ -9,6 +9,7 @@ from os import environ
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
 from tqdm import tqdm
 
 from ..config import load_config
@@ -114,6 +115,24 @@ def duel(
     machine = describe_machine("cpu", plan.threads)
     _run_all(runs, plan)
     return tabulate(work_dir, list(contestants), plan.seeds, machine)
+
+
+def read_peer_options(texts: Sequence[str]) -> dict:
+    """Arguments of Ultralytics' trainer.
+
+    Args:
+        texts (Sequence[str]): Each ``KEY=VALUE``, the value as in YAML.
+
+    Raises:
+        InputError: If one is of another form.
+    """
+    options = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not key or not sign:
+            raise InputError(f"--peer {text}: give KEY=VALUE, such as nbs=16")
+        options[key] = yaml.safe_load(value)
+    return options
 
 
 def tabulate(

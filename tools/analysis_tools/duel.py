@@ -6,10 +6,8 @@ Runs for hours: stop it at will, and give the same command again to go on.
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
-from mmyolo_mnv1.analysis.duel import DuelPlan, duel
+from mmyolo_mnv1.analysis.duel import DuelPlan, duel, read_peer_options
 from mmyolo_mnv1.analysis.duel_figure import draw_curves
 from mmyolo_mnv1.analysis.tables import check_suffixes
 
@@ -38,10 +36,7 @@ def main() -> None:
     add_out_argument(parser, picture=True)
     args = parser.parse_args()
     check_suffixes(args.out, with_picture=True)
-    peers = [
-        {key: DictAction._parse_int_float_bool(value) for key, value in pairs}
-        for pairs in ([text.split("=", 1) for text in peer] for peer in args.peer)
-    ]
+    peers = [read_peer_options(texts) for texts in args.peer]
     plan = DuelPlan(args.seeds, args.threads, args.workers, args.every, args.jobs)
     table = duel(args.configs, plan, args.work_dir, args.cfg_options, peers)
     print(table.markdown())

@@ -85,6 +85,14 @@ def test_larger_batches_than_the_first_go_the_usual_way(slots):
     assert slots.take(100) == 0
 
 
+def test_a_worker_that_died_with_the_lock_holds_nobody_up(slots, monkeypatch):
+    monkeypatch.setattr(shared_batches, "PATIENCE", 0.1)
+    assert slots._lock.acquire()
+    numbers = [batch[:, 0, 0, 0].tolist() for batch in load(8)]
+    assert numbers == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    slots.release(3)
+
+
 def test_spawned_workers_have_no_slots(slots):
     loader = DataLoader(
         Numbered(8),

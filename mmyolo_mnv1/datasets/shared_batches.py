@@ -19,6 +19,8 @@ from torch import Tensor
 MAX_BYTES = 2_000_000_000
 #: Batches in flight at most; there are prefetch_factor for each worker, and a few.
 MAX_SLOTS = 256
+#: Seconds to wait for the others; a worker that is killed may keep the lock.
+PATIENCE = 1.0
 
 
 class SharedBatches:
@@ -36,7 +38,9 @@ class SharedBatches:
 
     def take(self, count: int) -> int | None:
         """Take a slot for so many bytes; None if there is none."""
-        with self._lock:
+        if not self._lock.acquire(timeout=PATIENCE):
+            return None
+        try:
             size = int(self._state[0]) or count
             slots = min(len(self._arena) // size, MAX_SLOTS)
             free = np.flatnonzero(self._state[1 : slots + 1] == 0)
@@ -45,11 +49,12 @@ class SharedBatches:
             self._state[0] = size
             self._state[1 + free[0]] = 1
             return int(free[0])
+        finally:
+            self._lock.release()
 
     def release(self, slot: int) -> None:
         """Give a slot back."""
-        with self._lock:
-            self._state[1 + slot] = 0
+        self._state[1 + slot] = 0  # one number: whoever looks sees the old or the new
 
     def array(self, slot: int, shape: Sequence[int]) -> np.ndarray:
         """A slot as bytes of a shape."""

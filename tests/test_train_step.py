@@ -14,10 +14,6 @@ from mmyolo_mnv1.analysis.train_job import make_truths
 from mmyolo_mnv1.config import load_config
 
 SIZE = 64
-GPU = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-]
 
 
 @pytest.fixture
@@ -93,7 +89,9 @@ def test_channels_last(train):
     )
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=GPU)])
+@pytest.mark.parametrize(
+    "backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
+)
 def test_compile(train, backend):
     plain, _ = train()
     torch._dynamo.reset()

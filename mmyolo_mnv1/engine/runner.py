@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_distributed, is_main_process
@@ -125,6 +126,12 @@ class YOLO11Runner(Runner):
             return
         options = {} if options is True else dict(options)
         model = self.model.module if is_model_wrapper(self.model) else self.model
+        if get_device() == "cpu":
+            # Fused with its neighbours, its gradient is C++ that does not compile
+            # (PyTorch 2.12.1, channels last).
+            for module in model.modules():
+                if isinstance(module, nn.MaxPool2d):
+                    module.forward = torch.compiler.disable(module.forward)
         for part in (model.backbone, model.neck, model.bbox_head.head_module):
             part.compile(**options)
         self.logger.info("the network is compiled in the first iterations: be patient")

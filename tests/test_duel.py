@@ -164,22 +164,22 @@ def test_results_as_a_picture(root, python, tmp_path):
     rows = [dict(model="c", conv_macs=2e9, openvino_network_ms=7.5)]
     costs = dict(plan=dict(backends=["openvino"], threads=2), rows=rows)
     measured.write_text(json.dumps(costs))
-    detectors, backend = read_detectors(trained, measured)
+    detectors, backend = read_detectors(measured, [trained, trained])
     assert detectors == [
         Detector("c", [0.5], 2, 7.5),
         Detector("ultralytics", [0.5], 2, 7.5),
     ]
     assert backend == "openvino, 2 threads"
     tool = root / "tools/analysis_tools/plot_results.py"
-    done = python(tool, trained, measured, "--out", tmp_path / "r.png")
+    done = python(tool, measured, trained, "--out", tmp_path / "r.png")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
     rows[0]["model"] = "other"
     measured.write_text(json.dumps(costs))
     with pytest.raises(InputError, match=r"costs\.json has no c: give compare\.py"):
-        read_detectors(trained, measured)
+        read_detectors(measured, [trained, trained])
     with pytest.raises(InputError, match="give the JSON of duel.py"):
-        read_detectors(measured, measured)
+        read_detectors(measured, [measured])
 
 
 MACHINE = dict(

@@ -28,12 +28,15 @@ class Detector(NamedTuple):
     milliseconds: float
 
 
-def read_detectors(trained: Path, measured: Path) -> tuple[list[Detector], str]:
+def read_detectors(
+    measured: Path, trained: Sequence[Path]
+) -> tuple[list[Detector], str]:
     """Bring together what was trained and what was measured.
 
     Args:
-        trained (Path): JSON of ``duel.py``.
-        measured (Path): JSON of ``compare.py`` with the configs of the former.
+        measured (Path): JSON of ``compare.py``.
+        trained (Sequence[Path]): JSON of ``duel.py`` with its configs; of a training
+            in several the first counts.
 
     Returns:
         tuple[list[Detector], str]: The detectors, and what the milliseconds are of.
@@ -41,21 +44,26 @@ def read_detectors(trained: Path, measured: Path) -> tuple[list[Detector], str]:
     Raises:
         InputError: If a file is another one, or a config was not measured.
     """
-    duel, costs = _read(trained, "results"), _read(measured, "rows")
-    plan = costs["plan"]
+    costs = _read(measured, "rows")
+    backend = costs["plan"]["backends"][0]
     rows = {row["model"]: row for row in costs["rows"]}
-    missing = sorted(set(duel["configs"].values()) - rows.keys())
+    configs, results = {}, {}
+    for path in trained:
+        duel = _read(path, "results")
+        configs = {**duel["configs"], **configs}
+        results = {**duel["results"], **results}
+    missing = sorted(set(configs.values()) - rows.keys())
     if missing:
         raise InputError(
             f"{measured} has no {', '.join(missing)}: give compare.py their configs"
         )
     detectors = []
-    for name, runs in duel["results"].items():
-        row = rows[duel["configs"][name]]
+    for name, runs in results.items():
+        row = rows[configs[name]]
         found = [run["curve"][max(run["curve"], key=int)]["test_mAP"] for run in runs]
-        milliseconds = row[f"{plan['backends'][0]}_network_ms"]
+        milliseconds = row[f"{backend}_network_ms"]
         detectors.append(Detector(name, found, row["conv_macs"] / 1e9, milliseconds))
-    return detectors, f"{plan['backends'][0]}, {plan['threads']} threads"
+    return detectors, f"{backend}, {costs['plan']['threads']} threads"
 
 
 def draw_costs(detectors: Sequence[Detector], backend: str) -> Figure:

@@ -1,4 +1,4 @@
-"""Draw test mAP against MACs and latency: plot_results.py DUEL.json COMPARE.json."""
+"""Draw test mAP against MACs and latency: plot_results.py COSTS.json DUEL.json."""
 
 import argparse
 from pathlib import Path
@@ -9,11 +9,13 @@ from mmyolo_mnv1.analysis.tables import write_figure
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("trained", type=Path, help="JSON of duel.py")
-    parser.add_argument("measured", type=Path, help="JSON of compare.py, same configs")
+    parser.add_argument("measured", type=Path, help="JSON of compare.py")
+    parser.add_argument(
+        "trained", type=Path, nargs="+", help="JSON of duel.py, same configs"
+    )
     parser.add_argument("--out", type=Path, default=Path("work_dirs/results.png"))
     args = parser.parse_args()
-    write_figure(draw_costs(*read_detectors(args.trained, args.measured)), args.out)
+    write_figure(draw_costs(*read_detectors(args.measured, args.trained)), args.out)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,9 @@ def read_detectors(
     configs, results = {}, {}
     for path in trained:
         duel = _read(path, "results")
-        configs = {**duel["configs"], **configs}
-        results = {**duel["results"], **results}
+        configs = duel["configs"] | configs
+        for name, runs in duel["results"].items():
+            results.setdefault(name, runs)
     missing = sorted(set(configs.values()) - rows.keys())
     if missing:
         raise InputError(

@@ -17,7 +17,13 @@ from mmyolo_mnv1.analysis.duel import (
 )
 from mmyolo_mnv1.analysis.duel_costs import Detector, read_detectors
 from mmyolo_mnv1.analysis.duel_figure import draw_curves
-from mmyolo_mnv1.analysis.duel_run import Run, read_curve, read_times, write_run
+from mmyolo_mnv1.analysis.duel_run import (
+    Run,
+    alone,
+    read_curve,
+    read_times,
+    write_run,
+)
 from mmyolo_mnv1.errors import InputError
 
 EPOCHS = 3
@@ -82,6 +88,28 @@ def test_both_sides_train_and_go_on(root, options, tmp_path):
     assert before == [(folder / "train.log").read_text() for folder in folders]
     with pytest.raises(InputError, match="holds a training with other settings"):
         duel([config], plan._replace(threads=2), work_dir, options, [{}])
+
+
+@pytest.mark.slow
+def test_stopped_it_leaves_no_training_behind(root, options, tmp_path):
+    folder = tmp_path / "duel/yolo11_n_digits/seed0"
+    given = [f"{key}={value}" for key, value in options.items() if key != "img_scale"]
+    given = ["img_scale=(64,64)", *(g for g in given if "dataloader" not in g)]
+    command = [
+        *(sys.executable, root / "tools/analysis_tools/duel.py"),
+        *(root / "configs/yolo11_n_digits.py", "--seeds", "0"),
+        *("--work-dir", tmp_path / "duel", "--cfg-options", *given, "max_epochs=500"),
+    ]
+    process = subprocess.Popen(list(map(str, command)))
+    while not read_times(folder):
+        assert process.poll() is None
+        time.sleep(0.1)
+    with pytest.raises(InputError, match="another process trains there"), alone(folder):
+        pass
+    process.terminate()
+    assert process.wait() == 143
+    with alone(folder):
+        assert list(folder.glob("iter_*.pth"))  # where it goes on
 
 
 def test_a_training_that_fails_is_told(root, options, tmp_path):

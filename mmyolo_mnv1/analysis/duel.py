@@ -1,5 +1,6 @@
 """Trainings side by side: ours and Ultralytics', judged by one evaluator."""
 
+import signal
 import statistics
 import subprocess
 import sys
@@ -251,6 +252,7 @@ def _run_all(runs: dict[Path, Run], plan: DuelPlan) -> None:
     waiting = [folder for folder, run in runs.items() if not _is_done(folder, run)]
     total = sum(run.epochs()[-1] for run in runs.values())
     running: dict[Path, subprocess.Popen] = {}
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with tqdm(total=total, desc="epochs", disable=None) as bar:
             while waiting or running:
@@ -266,6 +268,9 @@ def _run_all(runs: dict[Path, Run], plan: DuelPlan) -> None:
     finally:
         for process in running.values():
             process.terminate()
+        for process in running.values():
+            process.wait()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _start(folder: Path, threads: int) -> subprocess.Popen:

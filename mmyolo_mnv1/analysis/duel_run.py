@@ -1,12 +1,14 @@
 """One training of a duel: ``python -m mmyolo_mnv1.analysis.duel_run FOLDER``."""
 
 import csv
+import fcntl
 import importlib
 import json
 import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,13 +21,14 @@ from mmyolo.registry import RUNNERS
 from ..config import load_config
 from ..converters.checkpoint import save_checkpoint
 from ..converters.ultralytics import read_ultralytics, ultralytics_to_mmyolo
+from ..errors import InputError
 from ..files import renamed
 from .peers import be_quiet
 from .process import set_threads
 from .train_side_ours import train_only
 from .train_side_ultralytics import trainer_arguments, write_dataset
 
-RUN, TIMES, CURVE = "run.json", "epochs.csv", "curve.jsonl"
+RUN, TIMES, CURVE, LOCK = "run.json", "epochs.csv", "curve.jsonl", "lock"
 METRICS = {"mAP": "coco/bbox_mAP", "mAP50": "coco/bbox_mAP_50"}
 
 
@@ -227,13 +230,31 @@ def _tester(run: Run, folder: Path, split: str) -> Runner:
     return RUNNERS.build(cfg)
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time train in a folder; the system frees it when it dies.
+
+    Raises:
+        InputError: If another one does.
+    """
+    with (folder / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{folder}: another process trains there: wait for it, or stop it"
+            ) from None
+        yield
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     run = read_run(folder)
-    if not checkpoint_path(folder, run.epochs()[-1]).is_file():
-        train = train_ours if run.peer_options is None else train_ultralytics
-        train(run, folder)
-    evaluate(run, folder)
+    with alone(folder):
+        if not checkpoint_path(folder, run.epochs()[-1]).is_file():
+            train = train_ours if run.peer_options is None else train_ultralytics
+            train(run, folder)
+        evaluate(run, folder)
 
 
 def write_run(run: Run, folder: Path) -> None:

@@ -1,3 +1,0 @@
-# yolo11_mnv1_n_bccd, without SPPF and C2PSA.
-_base_ = "../yolo11_mnv1_n_bccd.py"
-model = dict(neck=dict(sppf=False, c2psa=False))

@@ -16,7 +16,7 @@ from ..annotations.digits import make_digits
 from ..config import input_shape, load_config
 from ..errors import InputError
 from .latency import spread
-from .process import describe_machine, machine_notes
+from .process import check_least, describe_machine, machine_notes
 from .tables import Column, Table
 
 COLUMNS = (
@@ -58,12 +58,7 @@ class DDPPlan(NamedTuple):
         Raises:
             InputError: If a number is out of range.
         """
-        least = dict(rounds=1, iterations=1, warmup=0)
-        for name, minimum in least.items():
-            if getattr(self, name) < minimum:
-                raise InputError(
-                    f"--{name} {getattr(self, name)}: give {minimum} or more"
-                )
+        check_least(self._asdict(), rounds=1, iterations=1, warmup=0)
         for count in self.processes:
             if not 1 <= count <= len(os.sched_getaffinity(0)):
                 raise InputError(f"--processes {count}: give 1 to the number of cores")

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from ..config import load_config
 from ..errors import InputError
-from .duel_run import Run, read_curve, read_run, read_times, write_run
+from .duel_run import RUN, Run, read_curve, read_run, read_times, write_run
 from .peers import check_peer, has_peer
-from .process import describe_machine, machine_notes
+from .process import check_least, describe_machine, machine_notes
 from .tables import Column, Table
 
 PEER = "ultralytics"
@@ -71,11 +71,7 @@ class DuelPlan(NamedTuple):
         Raises:
             InputError: If a number is out of range.
         """
-        for name, least in dict(threads=1, workers=0, every=1, jobs=1).items():
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"--{name} {getattr(self, name)}: give {least} or more"
-                )
+        check_least(self._asdict(), threads=1, workers=0, every=1, jobs=1)
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"--seeds {self.seeds}: give different ones")
 
@@ -234,27 +230,23 @@ def _shared(plan: DuelPlan) -> dict:
 
 
 def _claim(folder: Path, run: Run) -> None:
-    if not (folder / "run.json").is_file():
+    if not (folder / RUN).is_file():
         write_run(run, folder)
     elif read_run(folder) != run.as_read():
         raise InputError(
-            f"{folder} holds a training with other settings (run.json): name another "
+            f"{folder} holds a training with other settings ({RUN}): name another "
             "--work-dir, or remove it"
         )
 
 
-def _is_done(folder: Path, run: Run) -> bool:
-    return run.epochs()[-1] in read_curve(folder)
-
-
 def _run_all(runs: dict[Path, Run], plan: DuelPlan) -> None:
     """Run processes, so many at a time, until all are done."""
-    waiting = [folder for folder, run in runs.items() if not _is_done(folder, run)]
-    total = sum(run.epochs()[-1] for run in runs.values())
+    last = {folder: run.epochs()[-1] for folder, run in runs.items()}
+    waiting = [folder for folder in runs if last[folder] not in read_curve(folder)]
     running: dict[Path, subprocess.Popen] = {}
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with tqdm(total=total, desc="epochs", disable=None) as bar:
+        with tqdm(total=sum(last.values()), desc="epochs", disable=None) as bar:
             while waiting or running:
                 while waiting and len(running) < plan.jobs:
                     folder = waiting.pop(0)

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmyolo.registry import RUNNERS
 
@@ -25,7 +24,7 @@ from ..errors import InputError
 from ..files import renamed
 from .peers import be_quiet
 from .process import set_threads
-from .train_side_ours import train_only
+from .train_side_ours import EpochHook, train_only
 from .train_side_ultralytics import trainer_arguments, write_dataset
 
 RUN, TIMES, CURVE, LOCK = "run.json", "epochs.csv", "curve.jsonl", "lock"
@@ -111,17 +110,6 @@ class Stopwatch:
             file.write(f"{epoch},{seconds:.3f}\n")
 
 
-class _StopwatchHook(Hook):
-    def __init__(self, watch: Stopwatch) -> None:
-        self._watch = watch
-
-    def before_train_epoch(self, runner: Runner) -> None:
-        self._watch.start()
-
-    def after_train_epoch(self, runner: Runner) -> None:
-        self._watch.stop(runner.epoch + 1)
-
-
 def checkpoint_path(folder: Path, epoch: int) -> Path:
     """Where the averaged weights after an epoch are, in our form."""
     return folder / f"epoch_{epoch}.pth"
@@ -138,7 +126,9 @@ def train_ours(run: Run, folder: Path) -> None:
     cfg.work_dir = str(folder)
     cfg.resume = (folder / "last_checkpoint").is_file()
     runner = RUNNERS.build(cfg)
-    runner.register_hook(_StopwatchHook(Stopwatch(folder, run.threads)))
+    watch = Stopwatch(folder, run.threads)
+    hook = EpochHook(watch.start, lambda: watch.stop(runner.epoch + 1))
+    runner.register_hook(hook)
     runner.train()
 
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from ..errors import InputError
 from .backends import Setting, get_backend
+from .process import check_least
 
 PAUSE = 0.05  # seconds before each run, for the threads of the one before to rest
 
@@ -38,10 +38,7 @@ class Plan(NamedTuple):
         Raises:
             InputError: If a number is out of range or a backend cannot be used here.
         """
-        numbers = self.describe()
-        for name, least in dict(batch=1, rounds=1, warmup=0, threads=1).items():
-            if numbers[name] < least:
-                raise InputError(f"--{name} {numbers[name]}: give {least} or more")
+        check_least(self.describe(), batch=1, rounds=1, warmup=0, threads=1)
         for name in self.backends:
             get_backend(name, self.setting)
 

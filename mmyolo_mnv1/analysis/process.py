@@ -9,7 +9,7 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
@@ -45,6 +45,21 @@ def check_device(device: str) -> None:
         raise InputError(f"--device {device}: choose cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: there is no CUDA device here: choose cpu")
+
+
+def check_least(numbers: Mapping[str, int], **least: int) -> None:
+    """Refuse numbers that are too small.
+
+    Args:
+        numbers (Mapping[str, int]): By the name of their argument.
+        least (int): The smallest that each may be.
+
+    Raises:
+        InputError: If one is smaller.
+    """
+    for name, minimum in least.items():
+        if numbers[name] < minimum:
+            raise InputError(f"--{name} {numbers[name]}: give {minimum} or more")
 
 
 def available_threads() -> int:

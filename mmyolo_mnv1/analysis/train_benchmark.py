@@ -11,7 +11,7 @@ from ..config import input_shape, load_config
 from ..errors import InputError
 from .latency import spread
 from .peers import check_peer
-from .process import describe_machine, machine_notes
+from .process import check_least, describe_machine, machine_notes
 from .tables import Column, Table
 from .train_job import KINDS, LOADER, PARTS, SAMPLE, STEP, TrainJob
 from .worker import workers
@@ -72,11 +72,7 @@ class TrainPlan(NamedTuple):
             InputError: If a number is out of range, or a name unknown.
         """
         least = dict(workers=0, threads=1, rounds=1, warmup=0, samples=1, boxes=0)
-        for name, minimum in least.items():
-            if getattr(self, name) < minimum:
-                raise InputError(
-                    f"--{name} {getattr(self, name)}: give {minimum} or more"
-                )
+        check_least(self._asdict(), **least)
         for name in self.what:
             if name not in KINDS:
                 raise InputError(f"--what {name}: choose from {', '.join(KINDS)}")

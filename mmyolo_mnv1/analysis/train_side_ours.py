@@ -87,11 +87,11 @@ class OurSide(Side):
         )
 
     def train(self, before: Callable[[], None], after: Callable[[], None]) -> None:
-        self.runner.register_hook(_EpochHook(before, after), priority="VERY_HIGH")
+        self.runner.register_hook(EpochHook(before, after), priority="VERY_HIGH")
         self.runner.train()
 
 
-class _EpochHook(Hook):
+class EpochHook(Hook):
     """Calls functions before and after each epoch."""
 
     def __init__(self, before: Callable[[], None], after: Callable[[], None]) -> None:

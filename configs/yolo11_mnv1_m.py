@@ -1,3 +1,6 @@
 # YOLO11m with a MobileNetV1 backbone on COCO at 640.
-_base_ = "./yolo11_m.py"
-model = dict(backbone=dict(_delete_=True, type="MobileNetV1", alpha=1.0))
+_base_ = [
+    "./_base_/models/yolo11_mnv1.py",
+    "./_base_/datasets/coco.py",
+    "./_base_/schedules/sgd_500e.py",
+]

@@ -62,11 +62,16 @@ def test_rectangles(child):
 
 def test_alpha_is_one_line(child):
     cfg = child("model = dict(backbone=dict(alpha=0.5))")
-    assert cfg.model.backbone == dict(type="MobileNetV1", alpha=0.5)
+    assert cfg.model.backbone.type == "MobileNetV1"
+    assert cfg.model.backbone.alpha == 0.5
 
 
-def test_own_data_is_two_lines(child):
-    cfg = child("data_root = 'data/mine'\nclasses = ('cat', 'dog')", DATA)
+@pytest.mark.parametrize("base", ["yolo11_finetune", "yolo11_mnv1_finetune"])
+def test_own_data_is_two_lines(child, base):
+    lines = "data_root = 'data/mine'\nclasses = ('cat', 'dog')"
+    cfg = child(lines, f"_base_/{base}.py")
+    mobile = cfg.model.backbone.type == "MobileNetV1"
+    assert mobile == (base == "yolo11_mnv1_finetune")
     assert cfg.model.num_classes == 2
     for name, split in (("train", "train"), ("val", "val"), ("test", "val")):
         dataset = cfg[f"{name}_dataloader"].dataset

@@ -114,12 +114,13 @@ def test_printed_config_gives_a_detector_with_the_weights(root, python, tmp_path
     assert isinstance(detector.backbone.stem.activate, torch.nn.ReLU6)
 
 
-def test_in1k_config_is_what_tf_slim_expects(root, tmp_path):
+def test_in1k_config_is_what_tf_slim_expects_but_for_padding(root, tmp_path):
     np.savez(tmp_path / "w.npz", **as_tf_slim(random_classifier(1.0, 11)))
     meta = tf_slim_to_mmyolo(tmp_path / "w.npz")[1]
     cfg = Config.fromfile(root / "configs/yolo11_mnv1_m_in1k.py").model.to_dict()
     pretrained = cfg["backbone"].pop("init_cfg")
     assert pretrained["type"] == "Pretrained" and pretrained["prefix"] == "backbone."
+    assert meta["backbone"].pop("conv_cfg") == dict(type="Conv2dAdaptivePadding")
     assert cfg["backbone"] == meta["backbone"]
     assert cfg["data_preprocessor"].items() >= meta["data_preprocessor"].items()
 

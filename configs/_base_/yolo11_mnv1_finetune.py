@@ -1,0 +1,8 @@
+# MobileNetV1-YOLO11m on a small dataset at 320 px, 40 epochs. A child sets data_root
+# and classes.
+_base_ = [
+    "./models/yolo11_mnv1.py",
+    "./datasets/detection.py",
+    "./schedules/adamw_40e.py",
+]
+img_scale = (320, 320)

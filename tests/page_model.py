@@ -19,7 +19,7 @@ from mmyolo_mnv1.deploy.network import DetectorNetwork
 from mmyolo_mnv1.deploy.processing import letterbox, normalise
 
 SIZE = 320
-SEED = 1
+SEED = 11  # with which there are boxes in each picture
 
 
 def save_pictures(folder: Path) -> dict[str, Path]:

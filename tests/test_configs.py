@@ -35,7 +35,7 @@ def test_names_say_what_is_in_them():
     """The naming rule of configs/README.md."""
     for path in CONFIGS:
         cfg = load_config(path)
-        family, scale, *variants = re.fullmatch(
+        family, scale, rest = re.fullmatch(
             r"(yolo11|yolo11_mnv1|yolo11_mobilenetv2)_([nsmlx])(?:_(\w+))?", path.stem
         ).groups()
         assert cfg.model.scale == scale
@@ -45,7 +45,11 @@ def test_names_say_what_is_in_them():
             yolo11_mobilenetv2="mmpretrain.MobileNetV2",
         )
         assert cfg.model.backbone.type == expected[family]
-        for variant in filter(None, variants):
+        variants = (rest or "").split("_")
+        if family == "yolo11_mnv1":
+            activation = dict(relu="ReLU", in1k="ReLU6").get(variants[-1], "SiLU")
+            assert cfg.model.backbone.act_cfg.type == activation
+        for variant in variants:
             if number := re.fullmatch(r"a(\d{3})", variant):
                 assert cfg.model.backbone.alpha == int(number[1]) / 100
             if number := re.fullmatch(r"r(\d{3})", variant):

@@ -4,7 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -114,13 +114,13 @@ class Contestant:
         return answer
 
 
-def benchmark_predict(detector: str, pair: tuple[str, str], plan: Plan) -> Table:
+def benchmark_predict(detector: str, models: Sequence[str], plan: Plan) -> Table:
     """Measure ``predict.py`` against Ultralytics', and INT8 against single precision.
 
     Args:
         detector (str): Config of a YOLO11, for the first.
-        pair (tuple[str, str]): Configs for the second: the reference, in single
-            precision, and the one that is quantised.
+        models (Sequence[str]): Configs for the second: the reference, in single
+            precision, and those that are quantised.
         plan (Plan): Rounds and threads; its backends are not used.
 
     Returns:
@@ -136,7 +136,7 @@ def benchmark_predict(detector: str, pair: tuple[str, str], plan: Plan) -> Table
         folder = Path(folder)
         images = _write_photos(folder / "photos")
         rows = _compare_predict(detector, images, folder, plan)
-        rows += _compare_int8(pair, images, folder, plan)
+        rows += _compare_int8(models, images, folder, plan)
     how = f"{plan.rounds} rounds after {plan.warmup} of warm-up."
     notes = [*NOTES, how, *machine_notes(machine)]
     document = dict(machine=machine, plan=plan.describe(), rows=rows)
@@ -159,17 +159,17 @@ def _compare_predict(config: str, images: Path, folder: Path, plan: Plan) -> lis
 
 
 def _compare_int8(
-    pair: tuple[str, str], images: Path, folder: Path, plan: Plan
+    models: Sequence[str], images: Path, folder: Path, plan: Plan
 ) -> list[dict]:
     formats, rows = ["onnx", "openvino"], []
     files = {}
-    for config in pair:
+    for config in models:
         weights, _ = _write_weights(config, images, folder)
         cfg, name = load_config(config), Path(config).stem
         files[name, "fp32"] = export_detector(cfg, weights, folder, ExportPlan(formats))
-    files[name, "int8"] = export_detector(
-        cfg, weights, folder, ExportPlan(formats, calibration=images)
-    )
+        if config != models[0]:
+            quantised = ExportPlan(formats, calibration=images)
+            files[name, "int8"] = export_detector(cfg, weights, folder, quantised)
     for form in formats:
         jobs = {
             key: Job(NETWORK, paths[form], images, plan.setting.threads)

@@ -9,6 +9,8 @@ from mmyolo_mnv1.analysis.predict_benchmark import benchmark_predict
 from mmyolo_mnv1.analysis.process import available_threads
 from mmyolo_mnv1.analysis.tables import check_suffixes
 
+INT8 = [f"configs/yolo11_{name}.py" for name in ("m", "mnv1_m", "mnv1_m_relu")]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -17,10 +19,11 @@ def main() -> None:
     )
     parser.add_argument(
         "--int8",
-        nargs=2,
-        default=("configs/yolo11_m.py", "configs/yolo11_mnv1_m.py"),
-        metavar=("REFERENCE", "QUANTISED"),
-        help="default: yolo11_m, yolo11_mnv1_m",
+        nargs="+",
+        default=INT8,
+        metavar="CONFIG",
+        help="the reference, and those that are quantised; "
+        "default: yolo11_m, yolo11_mnv1_m, yolo11_mnv1_m_relu",
     )
     parser.add_argument(
         "--threads", type=int, default=available_threads(), help="default: all cores"
@@ -33,7 +36,7 @@ def main() -> None:
     setting = Setting(threads=args.threads)
     plan = Plan(setting=setting, rounds=args.rounds, warmup=args.warmup)
     plan.check()
-    table = benchmark_predict(args.config, tuple(args.int8), plan)
+    table = benchmark_predict(args.config, args.int8, plan)
     print(table.markdown())
     table.write(args.out)
 

@@ -105,7 +105,7 @@ def test_checkpoint_finds_what_the_file_finds(run, root, tmp_path):
     a, b = (json.loads((tmp_path / n / "detections.json").read_text()) for n in "ab")
     for some, others in ((a, b), (b, a)):
         clear = [one for one in some["annotations"] if one["score"] > 0.06]
-        assert len(clear) > 20
+        assert len(clear) > 10
         for one in clear:  # near scores may change places
             assert any(
                 one["category_id"] == other["category_id"]
@@ -234,6 +234,7 @@ def test_interrupted_run_keeps_its_results(folder, root, tmp_path):
         time.sleep(0.05)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
+    time.sleep(1)  # before it is told that nothing more comes
     process.stdin.close()
     out, _ = process.stdout.read(), process.wait(30)
     assert "interrupted" in out

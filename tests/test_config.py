@@ -62,8 +62,9 @@ def test_rectangles(child):
 
 def test_alpha_is_one_line(child):
     cfg = child("model = dict(backbone=dict(alpha=0.5))")
-    assert cfg.model.backbone.type == "MobileNetV1"
-    assert cfg.model.backbone.alpha == 0.5
+    activation = dict(type="SiLU", inplace=True)
+    expected = dict(type="MobileNetV1", alpha=0.5, act_cfg=activation)
+    assert cfg.model.backbone == expected
 
 
 @pytest.mark.parametrize("base", ["yolo11_finetune", "yolo11_mnv1_finetune"])

@@ -28,7 +28,7 @@ LOW = ("--score-thr", "0.05")
 def folder(root, tmp_path_factory):
     """weights.pth, model.onnx, photos/…, clip.avi."""
     folder = tmp_path_factory.mktemp("predict")
-    cfg = load_config(root / "configs/yolo11_mnv1_n_a025.py")
+    cfg = load_config(root / "configs/yolo11_mnv1_n_a050.py")
     weights = write_weights(cfg, folder / "weights.pth", [SHAPE])
     files = export_detector(cfg, weights, folder, Plan(["onnx"], shape=SHAPE))
     files["onnx"].rename(folder / "model.onnx")
@@ -94,7 +94,7 @@ def test_every_result(run, folder, tmp_path):
 def test_checkpoint_finds_what_the_file_finds(run, root, tmp_path):
     """A config and a checkpoint in place of an exported file."""
     config = tmp_path / "child.py"
-    base = str(root / "configs/yolo11_mnv1_n_a025.py")
+    base = str(root / "configs/yolo11_mnv1_n_a050.py")
     config.write_text(f"_base_ = {base!r}\nimg_scale = ({SHAPE[1]}, {SHAPE[0]})\n")
     done = run(
         *(config, "photos/first.png", "--checkpoint", "weights.pth"),
@@ -105,7 +105,7 @@ def test_checkpoint_finds_what_the_file_finds(run, root, tmp_path):
     a, b = (json.loads((tmp_path / n / "detections.json").read_text()) for n in "ab")
     for some, others in ((a, b), (b, a)):
         clear = [one for one in some["annotations"] if one["score"] > 0.06]
-        assert len(clear) > 10
+        assert len(clear) > 20
         for one in clear:  # near scores may change places
             assert any(
                 one["category_id"] == other["category_id"]

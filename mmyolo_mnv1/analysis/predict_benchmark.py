@@ -163,11 +163,11 @@ def _compare_int8(
 ) -> list[dict]:
     formats, rows = ["onnx", "openvino"], []
     files = {}
-    for config in models:
+    for number, config in enumerate(models):
         weights, _ = _write_weights(config, images, folder)
         cfg, name = load_config(config), Path(config).stem
         files[name, "fp32"] = export_detector(cfg, weights, folder, ExportPlan(formats))
-        if config != models[0]:
+        if number > 0:
             quantised = ExportPlan(formats, calibration=images)
             files[name, "int8"] = export_detector(cfg, weights, folder, quantised)
     for form in formats:

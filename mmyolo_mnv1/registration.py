@@ -1,3 +1,5 @@
-"""Importing this module registers every class of the package in MMYOLO's registries."""
+"""Calls :func:`mmyolo_mnv1.register_all` on import, for ``custom_imports``."""
 
-from . import datasets, engine, models  # noqa: F401
+from . import register_all
+
+register_all()

@@ -1,9 +1,16 @@
-"""What the tests share: where things are, and small real data."""
+"""Fixtures of all tests: paths, small real data, ways to run a tool."""
 
+import contextlib
+import importlib.util
+import io
 import json
 import subprocess
 import sys
+import traceback
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from mmengine.registry import DefaultScope
@@ -30,10 +37,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def figures() -> dict:
     """Reference counts; see their own ``_units``."""
-    path = SHARED / "reference" / "figures.json"
-    if not path.is_file():
-        pytest.skip("reference figures are not here")
-    return json.loads(path.read_text())
+    return json.loads((ROOT / "tests/reference/figures.json").read_text())
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +68,51 @@ def python():
             text=True,
             timeout=600,
             **kwargs,
+        )
+
+    return run
+
+
+@cache
+def _load_tool(path: Path) -> ModuleType:
+    """Import a script once, under a name that no package has."""
+    name = "tool_" + "_".join(path.relative_to(ROOT).with_suffix("").parts)
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def tool(monkeypatch) -> Callable[..., subprocess.CompletedProcess]:
+    """Call ``main(argv)`` of a script in this process, as if it had been started.
+
+    ``tool("tools/get_flops.py", config, cwd=folder)`` returns a finished process:
+    exit status, standard output and standard error. An InputError is one line on
+    standard error and exit status 1, as in a process of its own.
+    """
+
+    def run(script: str | Path, *args: object, cwd: Path | None = None):
+        module = _load_tool(ROOT / script)
+        argv = [str(arg) for arg in args]
+        out, err = io.StringIO(), io.StringIO()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [str(script), *argv])
+            if cwd:
+                patch.chdir(cwd)
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    status = module.main(argv)
+                except SystemExit as e:
+                    status = e.code
+                    if isinstance(status, str):
+                        print(status, file=sys.stderr)
+                        status = 1
+                except Exception:
+                    traceback.print_exc()
+                    status = 1
+        return subprocess.CompletedProcess(
+            [script, *argv], status or 0, out.getvalue(), err.getvalue()
         )
 
     return run

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mmyolo_mnv1 import mmyolo_guard
 from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.environment import mmyolo_guard
 from mmyolo_mnv1.errors import InputError
 
 MIM = Path(sys.executable).with_name("mim")

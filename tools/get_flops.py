@@ -3,7 +3,7 @@
 import argparse
 
 from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
-from mmyolo_mnv1.analysis.flops import flops_table, layers_table
+from mmyolo_mnv1.analysis.get_flops import flops_table, layers_table
 from mmyolo_mnv1.analysis.tables import check_suffixes
 
 

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from mmyolo_mnv1.deploy import Detector
-from mmyolo_mnv1.deploy.prediction import predict
-from mmyolo_mnv1.deploy.writers import WRITERS
+from mmyolo_mnv1.deploy.runtime.predict import predict
+from mmyolo_mnv1.deploy.runtime.writers import WRITERS
 from mmyolo_mnv1.errors import InputError
 
 
@@ -42,7 +42,7 @@ def main() -> int:
     args = parser.parse_args()
     model = args.model
     if args.checkpoint:
-        from mmyolo_mnv1.deploy.loading import load_pytorch
+        from mmyolo_mnv1.deploy.export.loading import load_pytorch
 
         model = load_pytorch(args.model, args.checkpoint, args.threads)
     elif args.model.endswith(".py"):

@@ -6,8 +6,8 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from .backends import BACKENDS, DTYPES, Setting
-from .latency import Plan
-from .process import available_threads
+from .machine import available_threads
+from .timing import Plan
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..deploy.export import INPUT, OUTPUTS, export_onnx
+from ..deploy.export.onnx_export import INPUT, OUTPUTS, export_onnx
 from ..errors import InputError
-from .process import check_device
+from .machine import check_device
 
 DTYPES = dict(fp32=torch.float32, fp16=torch.float16, bf16=torch.bfloat16)
 

@@ -8,10 +8,10 @@ from mmengine.config import Config
 
 from ..config import input_shape, load_config
 from ..errors import InputError
-from .job import POST, PRE, Job
-from .latency import Plan, compare_times, spread
-from .process import describe_machine, machine_notes
+from .latency_job import POST, PRE, Job
+from .machine import describe_machine, machine_notes
 from .tables import Column, Table
+from .timing import Plan, compare_times, spread
 from .worker import NETWORK, workers
 
 COLUMNS = (

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from benchmarks.harness.peers import check_peer, has_peer
+
 from ..config import input_shape
 from ..errors import InputError
+from ..models.build import build_model
 from .benchmark import base_jobs, load_detectors, plan_notes
 from .complexity import COUNTED, measure_complexity
-from .latency import Plan, compare_times
-from .peers import check_peer, has_peer
-from .process import describe_machine, machine_notes
-from .subject import build_model
+from .machine import describe_machine, machine_notes
 from .tables import Column, Table, billions, millions
+from .timing import Plan, compare_times
 from .worker import workers
 
 #: The article's models, at its one class.

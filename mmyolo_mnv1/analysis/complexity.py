@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from ..config import STRIDE
-from ..deploy.network import fuse
+from ..deploy.export.network import fuse
 from ..errors import InputError
 
 #: What the figures mean; shown with them.

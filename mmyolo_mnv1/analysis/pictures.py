@@ -11,7 +11,7 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import get_box_tensor
 from mmdet.visualization import DetLocalVisualizer
 
-from ..files import renamed
+from ..files import atomic_write
 
 
 class BoxDrawer:
@@ -74,7 +74,7 @@ def save_grid(cells: Sequence[np.ndarray], path: Path, columns: int) -> None:
     """
     cells = [*cells, *[np.full_like(cells[0], 255)] * (-len(cells) % columns)]
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
-    with renamed(path) as temporary:
+    with atomic_write(path) as temporary:
         cv2.imwrite(str(temporary), np.vstack(rows))
 
 
@@ -142,6 +142,6 @@ def draw_training_curve(work_dir: Path, path: Path) -> None:
     right.set_ylim(0, 1)
     right.set_ylabel("held-out mAP", color="tab:orange")
     right.legend(loc="lower right")
-    with renamed(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
     plt.close(figure)

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.logging import MMLogger
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from PIL import Image
 from skimage import data as photos
@@ -16,27 +16,12 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..config import input_shape
-from ..deploy.network import DetectorNetwork, fuse
-from ..engine.runner import load_weights
+from ..deploy.export.network import DetectorNetwork, fuse
 from ..errors import InputError
+from ..models.build import build_model
+from ..weights import load_weights
 
 SEED = 0  # of untrained weights
-
-
-def build_model(cfg: Config) -> nn.Module:
-    """Build a config's model, its weights as the constructors leave them.
-
-    Raises:
-        InputError: If there is none or it cannot be built.
-    """
-    if not cfg.get("model"):
-        raise InputError(f"config {cfg.filename} has no model: give one of a detector")
-    with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmyolo")):
-        try:
-            return MODELS.build(cfg.model)
-        except (KeyError, TypeError, AttributeError) as e:
-            reason = str(e.args[0]).partition(". ")[0]
-            raise InputError(f"config {cfg.filename}: model: {reason}") from None
 
 
 class Subject:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from prettytable import PrettyTable, TableStyle
 
 from ..errors import InputError
-from ..files import renamed
+from ..files import atomic_write
 
 PNG = ".png"
 SUFFIXES = (".json", ".csv", ".md")
@@ -137,7 +137,7 @@ def _told(path: Path) -> Iterator[Path]:
         InputError: If it cannot be written.
     """
     try:
-        with renamed(path) as temporary:
+        with atomic_write(path) as temporary:
             yield temporary
     except OSError as e:
         raise InputError(

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from .tables import Table
-from .tradeoff import pareto_front
+from .tradeoff_variants import pareto_front
 
 MARKERS = dict(n="o", s="s", m="D", l="^", x="P")
 #: Colours by width multiplier; None is YOLO11's own backbone.

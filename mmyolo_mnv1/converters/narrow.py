@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..weights import load_checkpoint
 from .mobilenet_v1 import conv_shapes
-from .unpickle import load_inert
 
 #: Points of the normal distribution over which an activation is averaged.
 QUANTILES = torch.special.ndtri((torch.arange(1024) + 0.5) / 1024)
@@ -30,7 +30,7 @@ def load_classifier(path: Path) -> tuple[dict[str, Tensor], dict]:
     Raises:
         InputError: If it is none.
     """
-    checkpoint = load_inert(path, ())
+    checkpoint = load_checkpoint(path)
     meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
     if not isinstance(meta, dict) or meta.get("backbone", {}).get("alpha") is None:
         raise InputError(

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .checkpoint import load_tensors
+from ..weights import load_tensors
 from .mobilenet_v1 import BN_NAMES, STAGES, classifier_meta, conv_shapes, rename
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..models.scales import SCALES
+from ..weights import Inert, load_inert
 from .naming import check_names
-from .unpickle import Inert, load_inert
 from .yolo11_names import BN_NAMES, DETECT, HEAD, LAYERS, tensor_names
 
 #: Classes whose names may stand in a checkpoint of Ultralytics; none is imported.

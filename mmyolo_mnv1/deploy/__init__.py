@@ -1,5 +1,5 @@
 """Taking a trained detector elsewhere; its runtime needs no torch and no OpenMMLab."""
 
-from .runtime import Detections, Detector
+from .runtime.detector import Detections, Detector
 
 __all__ = ["Detections", "Detector"]

@@ -4,7 +4,6 @@ from .accumulation import SumAmpOptimWrapper, SumOptimWrapper
 from .bf16 import BF16OptimWrapper
 from .checkpoint_hook import SafeCheckpointHook
 from .ema_hook import UpdateEMAHook
-from .loading import load_checkpoint_safely, use_loader
 from .loop import ResumableEpochLoop
 from .nan_guard_hook import NanGuardHook
 from .runner import YOLO11Runner
@@ -23,5 +22,3 @@ __all__ = [
     "UpdateEMAHook",
     "YOLO11Runner",
 ]
-
-use_loader(load_checkpoint_safely)

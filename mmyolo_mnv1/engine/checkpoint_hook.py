@@ -9,8 +9,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmyolo.registry import HOOKS
 
+from ..files import replacing
 from .distributed import any_rank
-from .writing import write_text
 
 #: Exit status of a process that SIGTERM ended.
 TERMINATED = 128 + signal.SIGTERM
@@ -82,7 +82,9 @@ class SafeCheckpointHook(CheckpointHook):
             **self.args,
         )
         if is_main_process():
-            write_text(Path(runner.work_dir) / "last_checkpoint", self.last_ckpt)
+            path = Path(runner.work_dir) / "last_checkpoint"
+            with replacing(path, durable=True) as temporary:
+                temporary.write_text(self.last_ckpt)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         """Save, and only then remove what is outdated; MMEngine removes first."""

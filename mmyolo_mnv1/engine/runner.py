@@ -3,7 +3,9 @@
 import errno
 import logging
 import os
+import zipfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +18,16 @@ from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import ZeroRedundancyOptimizer
 from mmengine.runner import Runner
 from mmyolo.registry import RUNNERS
-from torch import Tensor, nn
+from torch import nn
 
 from ..config import resolve
-from ..converters.checkpoint import load_tensors
-from ..converters.unpickle import UNREADABLE
 from ..errors import InputError
+from ..files import replacing
+from ..weights import UNREADABLE, compare_tensors
+from ..weights.mmengine_loader import checkpoint_loaders
 from .accumulation import accumulate
 from .distributed import check_same_config, start_process_group
-from .loading import load_checkpoint_safely, load_checkpoint_unsafely, use_loader
 from .memory import keep_freed_memory
-from .writing import check_archive, put_in_place, temporary_name
 
 #: No space left, quota exceeded, file too large.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -60,8 +61,6 @@ class YOLO11Runner(Runner):
                     f"{place} is {path}, which is not found: correct the path or "
                     "leave it out"
                 )
-        unsafe = cfg.get("allow_unsafe_checkpoint")
-        use_loader(load_checkpoint_unsafely if unsafe else load_checkpoint_safely)
         restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
         if restarts and (Path(cfg.work_dir) / "last_checkpoint").is_file():
             cfg.resume, cfg.load_from = True, None
@@ -111,6 +110,14 @@ class YOLO11Runner(Runner):
                 f"{batch} images"
             )
         return super().build_optim_wrapper(optim_wrapper)
+
+    def _init_model_weights(self) -> None:
+        """Initialise the weights; ``Pretrained`` checkpoints are loaded safely."""
+        with self._loaders():
+            super()._init_model_weights()
+
+    def _loaders(self) -> AbstractContextManager:
+        return checkpoint_loaders(bool(self.cfg.get("allow_unsafe_checkpoint")))
 
     def _maybe_compile(self, target: str) -> None:
         """Compile the network's parts if the config says ``compile``.
@@ -176,14 +183,9 @@ class YOLO11Runner(Runner):
         if "://" in out_dir:
             super().save_checkpoint(out_dir, filename, *args, **kwargs)
             return
-        path = Path(out_dir) / filename
-        temporary = temporary_name(path)
-        try:
+        with replacing(Path(out_dir) / filename, durable=True) as temporary:
             super().save_checkpoint(out_dir, temporary.name, *args, **kwargs)
-            check_archive(temporary)
-            put_in_place(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            _check_archive(temporary)
 
     def resume(self, filename: str, *args, **kwargs) -> None:
         """Go on from a checkpoint.
@@ -214,7 +216,8 @@ class YOLO11Runner(Runner):
             InputError: If it is no checkpoint, or no tensor fits.
         """
         try:
-            checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+            with self._loaders():
+                checkpoint = super().load_checkpoint(filename, *args, **kwargs)
         except InputError:
             raise
         except UNREADABLE as e:
@@ -252,50 +255,16 @@ def _named_checkpoints(cfg: Config) -> Iterator[tuple[str, str | None]]:
     yield from walk(cfg.model, "model")
 
 
-def compare_tensors(
-    given: dict[str, Tensor], wanted: dict[str, Tensor]
-) -> tuple[int, str]:
-    """How much of a model's state dict a checkpoint covers.
-
-    Args:
-        given (dict[str, Tensor]): Of the checkpoint.
-        wanted (dict[str, Tensor]): Of the model.
-
-    Returns:
-        tuple[int, str]: Number of tensors that fit, and what does not, in one line;
-        empty if all do.
-    """
-    given = {name.removeprefix("module."): t for name, t in given.items()}
-    common = [name for name in wanted if name in given]
-    shaped = [name for name in common if given[name].shape != wanted[name].shape]
-    missing = [name for name in wanted if name not in given]
-    unknown = [name for name in given if name not in wanted]
-    fits = len(common) - len(shaped)
-    groups = ((shaped, "of another shape"), (missing, "missing"), (unknown, "unknown"))
-    rest = "; ".join(
-        f"{len(names)} {what} ({', '.join(names[:3])}{', …' if names[3:] else ''})"
-        for names, what in groups
-        if names
-    )
-    if not rest:
-        return fits, ""
-    return fits, f"{fits} of the model's {len(wanted)} tensors match; {rest}"
-
-
-def load_weights(model: nn.Module, checkpoint: Path, config: str) -> None:
-    """Load weights, all of them; nothing in the file is run.
-
-    Args:
-        model (nn.Module): Changed.
-        checkpoint (Path): The file.
-        config (str): Of the model, for the message.
+def _check_archive(path: Path) -> None:
+    """Read a written checkpoint back and verify its checksums.
 
     Raises:
-        InputError: If anything is missing, unknown or of another shape.
+        OSError: If the file differs from what was written.
     """
-    tensors = load_tensors(checkpoint)
-    tensors = {name.removeprefix("module."): t for name, t in tensors.items()}
-    _, problem = compare_tensors(tensors, model.state_dict())
-    if problem:
-        raise InputError(f"checkpoint {checkpoint} is not of {config}: {problem}")
-    model.load_state_dict(tensors)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except zipfile.BadZipFile as e:
+        raise OSError(f"{path} was not written whole: {e}") from None
+    if damaged:
+        raise OSError(f"{path} was not written correctly: {damaged} is damaged")

@@ -11,9 +11,9 @@ from mmpretrain.structures import DataSample
 from safetensors.torch import save_file
 from torch import nn
 
-from mmyolo_mnv1.converters.checkpoint import save_checkpoint
 from mmyolo_mnv1.converters.tf_slim import tf_slim_to_mmyolo
 from mmyolo_mnv1.converters.timm import timm_to_mmyolo
+from mmyolo_mnv1.weights import save_checkpoint
 
 #: What TF-slim's weights see in the photos.
 PHOTOS = {"coffee": "espresso", "chelsea": "Egyptian cat", "rocket": "missile"}

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmyolo_mnv1.converters.checkpoint import save_checkpoint
 from mmyolo_mnv1.converters.ultralytics import (
     mmyolo_to_ultralytics,
     read_ultralytics,
     ultralytics_to_mmyolo,
 )
+from mmyolo_mnv1.weights import save_checkpoint
 
 SHAPES = ((640, 640), (480, 352))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmyolo_mnv1.analysis.browse import browse_dataset
+from mmyolo_mnv1.analysis.browse_dataset import browse_dataset
 from mmyolo_mnv1.config import load_config
 
 

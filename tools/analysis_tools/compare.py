@@ -6,6 +6,7 @@ Without CONFIG it is the article's: those two, with one class.
 import argparse
 from pathlib import Path
 
+from benchmarks.harness.peers import PEERS
 from mmyolo_mnv1.analysis.arguments import (
     add_config_arguments,
     add_out_argument,
@@ -14,7 +15,6 @@ from mmyolo_mnv1.analysis.arguments import (
 )
 from mmyolo_mnv1.analysis.compare import HEADLINE, HEADLINE_OPTIONS, compare
 from mmyolo_mnv1.analysis.compare_figure import draw_comparison
-from mmyolo_mnv1.analysis.peers import PEERS
 from mmyolo_mnv1.analysis.tables import check_suffixes
 
 

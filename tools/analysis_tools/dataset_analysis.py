@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmyolo_mnv1.analysis.dataset_pictures import draw_stats
-from mmyolo_mnv1.analysis.dataset_stats import config_stats, file_stats, stats_table
+from mmyolo_mnv1.analysis.dataset_analysis import config_stats, file_stats, stats_table
+from mmyolo_mnv1.analysis.dataset_figures import draw_stats
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
 

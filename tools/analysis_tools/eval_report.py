@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmyolo_mnv1.analysis.eval_report import eval_report
 from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.evaluation.eval_report import eval_report
 
 
 def main() -> None:

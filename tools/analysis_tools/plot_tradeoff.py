@@ -13,9 +13,10 @@ from mmyolo_mnv1.analysis.arguments import (
     add_plan_arguments,
     parse_plan,
 )
-from mmyolo_mnv1.analysis.sweep import sweep
+from mmyolo_mnv1.analysis.plot_tradeoff import sweep
 from mmyolo_mnv1.analysis.tables import check_suffixes
-from mmyolo_mnv1.analysis.tradeoff import (
+from mmyolo_mnv1.analysis.tradeoff_figure import draw_tradeoff
+from mmyolo_mnv1.analysis.tradeoff_variants import (
     ALPHAS,
     BASELINE,
     CONFIG,
@@ -24,7 +25,6 @@ from mmyolo_mnv1.analysis.tradeoff import (
     read_results,
     variants,
 )
-from mmyolo_mnv1.analysis.tradeoff_figure import draw_tradeoff
 
 
 def number(text: str) -> float:

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from mmyolo_mnv1.analysis.arguments import add_config_arguments
+from mmyolo_mnv1.analysis.export_report import report
 from mmyolo_mnv1.config import load_config
-from mmyolo_mnv1.deploy.formats import FORMATS, Plan, export_detector
-from mmyolo_mnv1.deploy.report import report
+from mmyolo_mnv1.deploy.export.formats import FORMATS, Plan, export_detector
 from mmyolo_mnv1.errors import InputError
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mmyolo_mnv1.analysis.metadata import generate
+
 from mmyolo_mnv1.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]

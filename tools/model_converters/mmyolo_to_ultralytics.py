@@ -6,8 +6,8 @@ There: DetectionModel('yolo11m.yaml', nc=…).load_state_dict(torch.load(DST)).
 import argparse
 from pathlib import Path
 
-from mmyolo_mnv1.converters.checkpoint import load_tensors, save
 from mmyolo_mnv1.converters.ultralytics import mmyolo_to_ultralytics
+from mmyolo_mnv1.weights import load_tensors, save
 
 
 def main() -> None:

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from mmyolo_mnv1.converters.checkpoint import save_checkpoint
 from mmyolo_mnv1.converters.mobilenet_v1 import describe
 from mmyolo_mnv1.converters.narrow import load_classifier, narrow
+from mmyolo_mnv1.weights import save_checkpoint
 
 
 def main() -> None:

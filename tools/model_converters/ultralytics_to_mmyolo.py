@@ -6,8 +6,8 @@ Ultralytics need not be installed, and nothing of the file is run.
 import argparse
 from pathlib import Path
 
-from mmyolo_mnv1.converters.checkpoint import save_checkpoint
 from mmyolo_mnv1.converters.ultralytics import read_ultralytics, ultralytics_to_mmyolo
+from mmyolo_mnv1.weights import save_checkpoint
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from mmyolo.registry import TRANSFORMS
 from ...config import input_scale
 from ...errors import InputError
 from ..checks import check_policy
-from ..image_cache import shared_image_cache
+from ..memory.image_cache import shared_image_cache
 from .canvas import fit_ratio, resize_to_fit
 
 

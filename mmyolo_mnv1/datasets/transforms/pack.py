@@ -10,7 +10,7 @@ from mmengine.dataset import COLLATE_FUNCTIONS
 from mmyolo.datasets import yolov5_collate
 from mmyolo.registry import TRANSFORMS
 
-from ..shared_batches import share_batches, stack_images
+from ..memory.shared_batches import share_batches, stack_images
 
 
 @TRANSFORMS.register_module()

@@ -1,0 +1,172 @@
+"""Statistics of a dataset as pictures."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..files import atomic_write
+from .dataset_analysis import LARGE, SMALL, DatasetStats, class_names
+
+BINS = 40
+#: What is measured of boxes of (width, height).
+SIDES = {
+    "width": lambda sizes: sizes[:, 0],
+    "height": lambda sizes: sizes[:, 1],
+    "√(width × height)": lambda sizes: np.sqrt(sizes.prod(1)),
+}
+#: A line of small text, hanging from the top of the axes.
+LINE = dict(
+    xycoords=("data", "axes fraction"),
+    textcoords="offset points",
+    xytext=(0, -11),
+    ha="center",
+    fontsize=8,
+)
+
+
+def draw_stats(stats: Sequence[DatasetStats], out: Path) -> list[Path]:
+    """Save ``classes.png``, ``box_sizes.png`` and ``boxes_per_image.png``.
+
+    Args:
+        stats (Sequence[DatasetStats]): What to compare.
+        out (Path): Folder.
+
+    Returns:
+        list[Path]: The pictures.
+    """
+    paths = []
+    with plt.rc_context({"text.parse_math": False}):  # a $ in a name is a $
+        for name, figure in draw_figures(stats).items():
+            paths.append(out / f"{name}.png")
+            with atomic_write(paths[-1]) as temporary:
+                figure.savefig(temporary, dpi=110, format="png")
+            plt.close(figure)
+    return paths
+
+
+def draw_figures(stats: Sequence[DatasetStats]) -> dict[str, Figure]:
+    """The pictures by name, still to be saved and closed."""
+    return dict(
+        classes=_draw_classes(stats),
+        box_sizes=_draw_sizes(stats),
+        boxes_per_image=_draw_per_image(stats),
+    )
+
+
+def _draw_classes(stats: Sequence[DatasetStats]) -> Figure:
+    """Bars with counts, frequent classes on top; a column for each of ``stats``."""
+    totals = {
+        name: sum(s.per_class.get(name, 0) for s in stats)
+        for name in class_names(stats)
+    }
+    names = sorted(totals, key=totals.get)
+    figure, axes = plt.subplots(
+        1,
+        len(stats),
+        figsize=(2 + 3.5 * len(stats), 1.4 + 0.22 * max(len(names), 4)),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for number, (s, ax) in enumerate(zip(stats, axes[0], strict=True)):
+        counts = [s.per_class.get(name, 0) for name in names]
+        bars = ax.barh(names, counts, color=f"C{number}")
+        ax.bar_label(bars, [f"{count:,}" for count in counts], padding=3, fontsize=8)
+        ax.set(xlabel="boxes", title=f"{s.name}: {len(s.labels):,} boxes")
+        ax.set_xlim(0, 1.2 * max(*counts, 1))  # room for the counts
+        ax.set_ylim(-0.6, len(names) - 0.4)
+        ax.tick_params(labelsize=8)
+        _add_grid(ax, "x")
+    return figure
+
+
+def _draw_sizes(stats: Sequence[DatasetStats]) -> Figure:
+    """Width, height and side of the boxes, in the photo and as fed."""
+    rows = [("in the photo", [(s, s.sizes) for s in stats])]
+    if fed := [(s, s.sizes * s.zooms[:, None]) for s in stats if s.input_size]:
+        width, height = fed[0][0].input_size
+        rows.append((f"at {width} × {height} input", fed))
+    figure, axes = plt.subplots(
+        len(rows),
+        3,
+        figsize=(14, 0.6 + 3.4 * len(rows)),
+        sharex=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    every = np.concatenate([sizes.ravel() for _, row in rows for _, sizes in row])
+    low, high = (every.min(), every.max()) if len(every) else (1, 1)
+    bins = np.geomspace(0.9 * low, 1.1 * high, BINS + 1)
+    for (where, row), line in zip(rows, axes, strict=True):
+        for (what, side), ax in zip(SIDES.items(), line, strict=True):
+            for number, (s, sizes) in enumerate(row):
+                _add_histogram(ax, side(sizes), bins, s.name, f"C{number}")
+            ax.set_xscale("log", base=2)
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.tick_params(labelbottom=True)
+            ax.set(xlabel=f"{what} {where} (px)", ylabel="boxes (%)")
+            _add_grid(ax, "both")
+    _add_bands(axes[0][2], stats)
+    axes[0][0].legend()
+    return figure
+
+
+def _draw_per_image(stats: Sequence[DatasetStats]) -> Figure:
+    """Share of the images by number of boxes; the fullest 1 % are in the last bar."""
+    figure, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    last = max(math.ceil(np.percentile(s.per_image, 99)) for s in stats)
+    step = math.ceil((last + 1) / 60)  # 60 bars at most
+    bins = np.arange(0, last + step + 1, step) - 0.5
+    for number, s in enumerate(stats):
+        label = (
+            f"{s.name}: {len(s.per_image):,} images, "
+            f"median {np.median(s.per_image):g}, most {s.per_image.max()}"
+        )
+        _add_histogram(ax, s.per_image.clip(max=last), bins, label, f"C{number}")
+    xlabel = f"boxes in an image (last bar: {bins[-2] + 0.5:g} or more)"
+    ax.set(xlabel=xlabel, ylabel="images (%)", xlim=(bins[0], bins[-1]))
+    ax.legend()
+    _add_grid(ax, "both")
+    return figure
+
+
+def _add_histogram(
+    ax: Axes, values: np.ndarray, bins: np.ndarray, label: str, colour: str
+) -> None:
+    """Share of the values in each bin, in percent."""
+    weights = np.full(len(values), 100 / max(len(values), 1))
+    label = label.lstrip("_")  # Matplotlib leaves out what begins with one
+    style = dict(bins=bins, weights=weights, histtype="stepfilled", color=colour)
+    ax.hist(values, **style, alpha=0.15)
+    ax.hist(values, **style | dict(histtype="step"), linewidth=1.5, label=label)
+
+
+def _add_bands(ax: Axes, stats: Sequence[DatasetStats]) -> None:
+    """Mark COCO's small, medium and large, with each one's share of the boxes."""
+    for border in (SMALL, LARGE):
+        ax.axvline(border, color="0.3", linestyle="--", linewidth=1)
+    ax.set_title(f"COCO's bands, borders at {SMALL} and {LARGE} px", fontsize=10)
+    left, right = ax.get_xlim()
+    left, right = min(left, SMALL / 2), max(right, LARGE * 2)
+    ax.set_xlim(left, right)
+    edges = np.log2([left, SMALL, LARGE, right])
+    top = ax.get_ylim()[1]
+    ax.set_ylim(0, top * (1.12 + 0.07 * len(stats)))
+    for place, band in zip(
+        edges[:-1] + np.diff(edges) / 2, stats[0].bands, strict=True
+    ):
+        ax.annotate(band, (2**place, 1), **LINE)
+        for number, s in enumerate(stats):
+            share = 100 * s.bands[band] / max(len(s.labels), 1)
+            position = dict(xytext=(0, -11 * (number + 2)), color=f"C{number}")
+            ax.annotate(f"{share:.0f} %", (2**place, 1), **LINE | position)
+
+
+def _add_grid(ax: Axes, axis: str) -> None:
+    ax.grid(axis=axis, alpha=0.3)
+    ax.set_axisbelow(True)

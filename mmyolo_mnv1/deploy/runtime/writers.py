@@ -1,0 +1,209 @@
+"""What is found, written as it comes: pictures, COCO JSON, YOLO text, CSV."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import cv2
+import numpy as np
+
+from ...errors import InputError
+from ...files import atomic_write
+from .detector import Detections
+from .sources import Frame
+
+#: Colours of the classes in turn, BGR.
+PALETTE = (
+    (180, 119, 31),
+    (14, 127, 255),
+    (44, 160, 44),
+    (40, 39, 214),
+    (189, 103, 148),
+    (75, 86, 140),
+    (194, 119, 227),
+    (34, 189, 188),
+    (207, 190, 23),
+)
+
+
+class Writer:
+    """Writes detections of one form.
+
+    Args:
+        folder (Path): Where to.
+        names (Sequence[str]): Class names by label.
+        files (ExitStack): Finishes the files.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
+        self.folder, self.names, self.files = folder, names, files
+
+    def write(self, frame: Frame, found: Detections) -> None:
+        """Write what is found in an image."""
+        raise NotImplementedError
+
+
+class PictureWriter(Writer):
+    """The images with their boxes in ``pictures/``, by their names; videos as .mp4."""
+
+    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
+        super().__init__(folder, names, files)
+        self.video: tuple[str, cv2.VideoWriter] | None = None
+        self._of_video = files.enter_context(ExitStack())
+
+    def write(self, frame: Frame, found: Detections) -> None:
+        """See the parent."""
+        picture = draw(frame.image, found)
+        if frame.video:
+            self._video(frame).write(picture)
+            return
+        with atomic_write(self.folder / "pictures" / frame.name) as temporary:
+            if not cv2.imwrite(str(temporary), picture):
+                raise OSError(None, "OpenCV cannot write it")
+
+    def _video(self, frame: Frame) -> cv2.VideoWriter:
+        """The open video, or a new one, which ends that before it."""
+        if self.video is None or self.video[0] != frame.video:
+            self._of_video.close()
+            path = (self.folder / "pictures" / frame.video).with_suffix(".mp4")
+            temporary = self._of_video.enter_context(atomic_write(path))
+            codec = cv2.VideoWriter_fourcc(*"mp4v")
+            size = frame.image.shape[1::-1]
+            writer = cv2.VideoWriter(str(temporary), codec, frame.fps, size)
+            if not writer.isOpened():
+                raise InputError(f"{path} cannot be written: OpenCV has no encoder")
+            self._of_video.callback(writer.release)
+            self.video = frame.video, writer
+        return self.video[1]
+
+
+class CocoWriter(Writer):
+    """``detections.json``: COCO's images, categories and annotations with scores."""
+
+    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
+        super().__init__(folder, names, files)
+        self.images = files.enter_context(TemporaryFile("w+", encoding="utf-8"))
+        path = files.enter_context(atomic_write(folder / "detections.json"))
+        self.file = files.enter_context(path.open("w", encoding="utf-8"))
+        categories = [dict(id=i, name=name) for i, name in enumerate(names, 1)]
+        self.file.write(f'{{"categories": {json.dumps(categories)},\n"annotations": [')
+        self.count = self.boxes = 0
+        files.callback(self._finish)
+
+    def write(self, frame: Frame, found: Detections) -> None:
+        """See the parent."""
+        self.count += 1
+        height, width = frame.image.shape[:2]
+        image = dict(id=self.count, file_name=frame.name, width=width, height=height)
+        self.images.write(f"{',' * (self.count > 1)}\n{json.dumps(image)}")
+        sizes = found.boxes[:, 2:] - found.boxes[:, :2]
+        rows = np.hstack([found.boxes[:, :2], sizes]).astype(float).round(3).tolist()
+        for box, score, label in zip(rows, found.scores, found.labels, strict=True):
+            self.boxes += 1
+            annotation = dict(
+                id=self.boxes,
+                image_id=self.count,
+                category_id=int(label) + 1,
+                bbox=box,
+                area=round(box[2] * box[3], 3),
+                score=round(float(score), 5),
+                iscrowd=0,
+            )
+            self.file.write(f"{',' * (self.boxes > 1)}\n{json.dumps(annotation)}")
+
+    def _finish(self) -> None:
+        self.file.write('\n],\n"images": [')
+        self.images.seek(0)
+        self.file.writelines(self.images)
+        self.file.write("\n]}\n")
+
+
+class YoloWriter(Writer):
+    """A text file for each image in ``labels/``: class, centre, size, score."""
+
+    def write(self, frame: Frame, found: Detections) -> None:
+        """See the parent."""
+        height, width = frame.image.shape[:2]
+        x1, y1, x2, y2 = (found.boxes / np.float32([width, height] * 2)).T
+        columns = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, found.scores
+        lines = [
+            f"{label} {' '.join(f'{value:.6f}' for value in values)}\n"
+            for label, *values in zip(found.labels, *columns, strict=True)
+        ]
+        name = Path("labels", frame.name if frame.video else _stem(frame.name))
+        with atomic_write(self.folder / f"{name}.txt") as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8")
+
+
+class CsvWriter(Writer):
+    """``detections.csv``: a line for each box."""
+
+    HEADINGS = ("image", "label", "name", "score", "x1", "y1", "x2", "y2")
+
+    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
+        super().__init__(folder, names, files)
+        path = files.enter_context(atomic_write(folder / "detections.csv"))
+        file = files.enter_context(path.open("w", encoding="utf-8", newline=""))
+        self.rows = csv.writer(file)
+        self.rows.writerow(self.HEADINGS)
+
+    def write(self, frame: Frame, found: Detections) -> None:
+        """See the parent."""
+        for box, score, label, name in zip(*found, strict=True):
+            numbers = [f"{value:.3f}" for value in box]
+            self.rows.writerow([frame.name, label, name, f"{score:.5f}", *numbers])
+
+
+WRITERS: dict[str, type[Writer]] = dict(
+    pictures=PictureWriter, coco=CocoWriter, yolo=YoloWriter, csv=CsvWriter
+)
+
+
+@contextmanager
+def open_writers(
+    folder: Path, forms: Sequence[str], names: Sequence[str]
+) -> Iterator[list[Writer]]:
+    """Writers of some forms; their files appear at the end, pictures one by one.
+
+    Args:
+        folder (Path): Where to.
+        forms (Sequence[str]): Keys of :data:`WRITERS`.
+        names (Sequence[str]): Class names by label.
+
+    Raises:
+        InputError: If something cannot be written; nothing stays half-written.
+    """
+    with ExitStack() as files:
+        yield [WRITERS[form](folder, names, files) for form in forms]
+
+
+def draw(image: np.ndarray, found: Detections) -> np.ndarray:
+    """A copy of an image with boxes, names and scores.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8 BGR.
+        found (Detections): In its pixels.
+    """
+    picture = image.copy()
+    size = max(min(image.shape[:2]) / 640, 0.5)
+    line = max(round(2 * size), 1)
+    font = cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size
+    for box, score, label, name in zip(*found, strict=True):
+        colour = PALETTE[label % len(PALETTE)]
+        x1, y1, x2, y2 = map(round, box.tolist())
+        cv2.rectangle(picture, (x1, y1), (x2, y2), colour, line)
+        text = f"{name} {score:.2f}"
+        (width, height), below = cv2.getTextSize(text, *font, 1)
+        top = max(y1 - height - below, 0)
+        corner = x1 + width, top + height + below
+        cv2.rectangle(picture, (x1, top), corner, colour, cv2.FILLED)
+        at = x1, top + height
+        cv2.putText(picture, text, at, *font, (255, 255, 255), 1, cv2.LINE_AA)
+    return picture
+
+
+def _stem(name: str) -> str:
+    return str(Path(name).with_suffix(""))

@@ -1,0 +1,99 @@
+"""COCO's average precision, by class, IoU and size."""
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from .data import GroundTruth
+
+ALL = slice(None)
+Labels = int | slice
+
+#: What the columns of a table of AP average over: IoU thresholds, and COCO's areas.
+COLUMNS = dict(
+    AP=(ALL, "all"),
+    AP50=(0, "all"),
+    AP75=(5, "all"),
+    APs=(ALL, "small"),
+    APm=(ALL, "medium"),
+    APl=(ALL, "large"),
+)
+
+
+def index_detections(detections: list[dict], truth: GroundTruth) -> COCO:
+    """The detections as pycocotools wants them; none at all will do.
+
+    Args:
+        detections (list[dict]): As COCO's result files have them.
+        truth (GroundTruth): The test set.
+    """
+    coco = COCO()
+    coco.dataset = dict(
+        images=truth.coco.dataset["images"],
+        categories=truth.coco.dataset["categories"],
+        annotations=[
+            dict(d, id=number, area=d["bbox"][2] * d["bbox"][3], iscrowd=0)
+            for number, d in enumerate(detections, 1)
+        ],
+    )
+    coco.createIndex()
+    return coco
+
+
+class AveragePrecision:
+    """COCO's evaluation of boxes: 100 detections an image and class, 101 recalls.
+
+    Args:
+        truth (GroundTruth): The test set.
+        detections (COCO): See :func:`index_detections`.
+    """
+
+    def __init__(self, truth: GroundTruth, detections: COCO) -> None:
+        evaluation = COCOeval(truth.coco, detections, "bbox")
+        params = evaluation.params
+        params.catIds = truth.cat_ids
+        evaluation.evaluate()
+        evaluation.accumulate()
+        self.ious = params.iouThrs
+        self.recalls = params.recThrs
+        self._areas = params.areaRngLbl
+        # COCOeval sorts the classes by category id and says -1 where no object is.
+        order = np.searchsorted(params.catIds, truth.cat_ids)
+        precision = evaluation.eval["precision"][..., -1][:, :, order]
+        precision[precision < 0] = np.nan
+        self._precision = precision.swapaxes(0, 1)  # recall, IoU, class, area
+
+    def table(self, labels: Labels = ALL) -> dict[str, float | None]:
+        """AP by :data:`COLUMNS`; None where there is no object.
+
+        Args:
+            labels (int or slice): A class, or the classes to average over. Defaults to
+                all that have objects.
+        """
+        return {
+            name: _mean(self._precision[:, ious, labels, self._areas.index(area)])
+            for name, (ious, area) in COLUMNS.items()
+        }
+
+    def by_iou(self, labels: Labels = ALL) -> dict[str, float | None]:
+        """AP by IoU threshold, "0.50" to "0.95"; see :meth:`table`."""
+        return {
+            f"{iou:.2f}": _mean(self._precision[:, number, labels, 0])
+            for number, iou in enumerate(self.ious)
+        }
+
+    def curve(self, ious: int | slice, labels: Labels = ALL) -> list[float] | None:
+        """Precision at each of :attr:`recalls`; None where there is no object.
+
+        Args:
+            ious (int or slice): A threshold by number, or those to average over.
+            labels (int or slice): See :meth:`table`.
+        """
+        curves = self._precision[:, ious, labels, 0].reshape(len(self.recalls), -1)
+        curves = curves[:, ~np.isnan(curves[0])]
+        return curves.mean(1).tolist() if curves.size else None
+
+
+def _mean(values: np.ndarray) -> float | None:
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else None

@@ -1,0 +1,187 @@
+"""What is evaluated: the objects of a test set, and detections in it."""
+
+import json
+import math
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mmdet.datasets import CocoDataset
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmyolo.registry import DATASETS
+from pycocotools.coco import COCO
+
+from ..engine import YOLO11Runner
+from ..errors import InputError
+from ..weights import load_results, load_weights
+
+PICKLES = (".pkl", ".pickle")
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """The photos of a test set and the objects on them.
+
+    Args:
+        ann_file (str): The annotation file.
+        coco (COCO): What it says.
+        classes (tuple[str, ...]): Class names by label.
+        cat_ids (list[int]): Category ids by label.
+        image_paths (dict[int, str]): Files by image id.
+    """
+
+    ann_file: str
+    coco: COCO
+    classes: tuple[str, ...]
+    cat_ids: list[int]
+    image_paths: dict[int, str]
+
+
+def load_truth(cfg: Config) -> GroundTruth:
+    """Load the test set of a config.
+
+    Args:
+        cfg (Config): A detector's config, resolved.
+
+    Raises:
+        InputError: If the config has no test set in COCO's form, the dataset's checks
+            refuse it, or it has no object.
+    """
+    loader = cfg.get("test_dataloader")
+    if not loader:
+        raise InputError(f"{cfg.filename} has no test_dataloader: add one")
+    init_default_scope(cfg.get("default_scope", "mmyolo"))
+    dataset = DATASETS.build(loader.dataset)
+    if not isinstance(dataset, CocoDataset):
+        raise InputError(
+            f"{cfg.filename}: test_dataloader.dataset is a {type(dataset).__name__}: "
+            "use CheckedCocoDataset"
+        )
+    coco = COCO(dataset.ann_file)
+    for number, ann in enumerate(coco.dataset["annotations"], 1):
+        ann["id"] = number  # COCOeval takes an object with id 0 for not found
+        ann.setdefault("iscrowd", 0)
+    coco.createIndex()
+    if not coco.getAnnIds(catIds=dataset.cat_ids, iscrowd=False):
+        raise InputError(
+            f"annotation file {dataset.ann_file} has no box but crowds (iscrowd): "
+            "add objects to find"
+        )
+    infos = map(dataset.get_data_info, range(len(dataset)))
+    return GroundTruth(
+        dataset.ann_file,
+        coco,
+        tuple(dataset.metainfo["classes"]),
+        dataset.cat_ids,
+        {info["img_id"]: info["img_path"] for info in infos},
+    )
+
+
+def detect(cfg: Config, checkpoint: Path, ann_file: str) -> list[dict]:
+    """Detect in the test set of a config.
+
+    Args:
+        cfg (Config): A detector's config, resolved.
+        checkpoint (Path): Its weights.
+        ann_file (str): The test set's annotation file.
+
+    Returns:
+        list[dict]: Detections, as COCO's result files have them.
+
+    Raises:
+        InputError: If the checkpoint cannot be read or is of another model.
+    """
+    cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
+    with TemporaryDirectory() as folder:
+        cfg.merge_from_dict(dict(work_dir=folder, load_from=None, resume=False))
+        cfg.experiment_name, cfg.visualizer = Path(folder).name, None  # not another's
+        cfg.test_evaluator = dict(
+            type="mmdet.CocoMetric",
+            ann_file=ann_file,
+            format_only=True,
+            outfile_prefix=f"{folder}/detections",
+        )
+        runner = YOLO11Runner.from_cfg(cfg)
+        load_weights(runner.model, checkpoint, cfg.filename)
+        runner.test()
+        return json.loads(Path(folder, "detections.bbox.json").read_text())
+
+
+def read_detections(path: Path, truth: GroundTruth) -> list[dict]:
+    """Read the detections that a test run wrote.
+
+    Args:
+        path (Path): COCO's result JSON (``mim test --json-prefix``), or the pickle of
+            ``mim test --out``. Nothing in a pickle is run.
+        truth (GroundTruth): The test set.
+
+    Returns:
+        list[dict]: ``image_id``, ``category_id``, ``bbox`` (x, y, width, height in
+        pixels) and ``score`` of each.
+
+    Raises:
+        InputError: If the file is missing, damaged, or not of this test set.
+    """
+    if not path.is_file():
+        raise InputError(f"results {path} not found: give a .json or .pkl of a test")
+    try:
+        if path.suffix in PICKLES:
+            detections = _from_samples(load_results(path), truth.cat_ids)
+        else:
+            detections = json.loads(path.read_text())
+        problems = [_find_problem(d, truth) for d in detections]
+    except (
+        pickle.UnpicklingError,
+        ArithmeticError,
+        AttributeError,
+        EOFError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as e:
+        raise InputError(
+            f"results {path} cannot be read ({type(e).__name__}: {e}): give COCO's "
+            "result JSON or the .pkl of `mim test --out`"
+        ) from None
+    for number, problem in enumerate(problems):
+        if problem:
+            raise InputError(
+                f"results {path}, detection {number}: {problem}: give results of "
+                f"{truth.ann_file}"
+            )
+    return detections
+
+
+def _find_problem(detection: dict, truth: GroundTruth) -> str:
+    """What is wrong with a detection; empty if nothing."""
+    if detection["image_id"] not in truth.coco.imgs:
+        return f"image_id {detection['image_id']} is not in the test set"
+    if detection["category_id"] not in truth.cat_ids:
+        return f"category_id {detection['category_id']} is of no class"
+    x, y, width, height = detection["bbox"]
+    if not (math.isfinite(x + y + width + height) and min(width, height) >= 0):
+        return f"bbox is {detection['bbox']}, not x, y, width, height"
+    if not 0 <= detection["score"] <= 1:
+        return f"score is {detection['score']}, not between 0 and 1"
+    return ""
+
+
+def _from_samples(samples: list[dict], cat_ids: list[int]) -> list[dict]:
+    """Detections of MMDetection's data samples."""
+    detections = []
+    for sample in samples:
+        found = sample["pred_instances"]
+        rows = (found[key].tolist() for key in ("bboxes", "scores", "labels"))
+        for (x1, y1, x2, y2), score, label in zip(*rows, strict=True):
+            detections.append(
+                dict(
+                    image_id=sample["img_id"],
+                    category_id=cat_ids[label],
+                    bbox=[x1, y1, x2 - x1, y2 - y1],
+                    score=score,
+                )
+            )
+    return detections

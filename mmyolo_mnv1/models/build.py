@@ -1,0 +1,26 @@
+"""Building the model of a config."""
+
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
+
+from ..errors import InputError
+
+
+def build_model(cfg: Config) -> nn.Module:
+    """Build the model of a config, with the weights that the constructors give it.
+
+    Args:
+        cfg (Config): Resolved.
+
+    Raises:
+        InputError: If the config has no model, or it cannot be built.
+    """
+    if not cfg.get("model"):
+        raise InputError(f"config {cfg.filename} has no model: give one of a detector")
+    with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmyolo")):
+        try:
+            return MODELS.build(cfg.model)
+        except (KeyError, TypeError, AttributeError) as e:
+            reason = str(e.args[0]).partition(". ")[0]
+            raise InputError(f"config {cfg.filename}: model: {reason}") from None

@@ -1,0 +1,210 @@
+"""The duel: both sides really train, are stopped, and go on."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from benchmarks.accuracy import duel as duels
+from benchmarks.accuracy.duel import (
+    DuelPlan,
+    Result,
+    duel,
+    mean_and_deviation,
+    read_peer_options,
+)
+from benchmarks.accuracy.duel_figure import draw_curves
+from benchmarks.accuracy.duel_run import Run, alone, read_curve, read_times, write_run
+from benchmarks.accuracy.plot_results import Detector, read_detectors
+from mmyolo_mnv1.errors import InputError
+
+EPOCHS = 3
+PLAN = DuelPlan(seeds=[5], threads=1, workers=0, every=2, jobs=2)
+
+
+@pytest.fixture
+def options(digits):
+    return dict(
+        data_root=str(digits),
+        img_scale=(64, 64),
+        max_epochs=EPOCHS,
+        close_mosaic_epochs=1,
+        train_dataloader=dict(batch_size=4),
+    )
+
+
+def stop_after_an_epoch(folder):
+    """Start a training and kill it as soon as a checkpoint can be there."""
+    command = [sys.executable, "-m", "mmyolo_mnv1.analysis.duel_run", str(folder)]
+    with (folder / "killed.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        while not any(folder.glob("**/epoch_[12].pth")):
+            assert process.poll() is None, (folder / "killed.log").read_text()
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_both_sides_train_and_go_on(root, options, tmp_path):
+    pytest.importorskip("ultralytics", reason="Ultralytics is not installed")
+    config = str(root / "configs/yolo11_n_digits.py")
+    work_dir = tmp_path / "duel"
+    plan = PLAN._replace(every=1)
+    folders = [work_dir / name / "seed5" for name in ("yolo11_n_digits", "ultralytics")]
+    for folder, peer_options in zip(folders, (None, {}), strict=True):
+        run = Run(config, options, peer_options, 5, 1, 0, 1)
+        write_run(run, folder)
+        stop_after_an_epoch(folder)
+        assert len(read_times(folder)) < EPOCHS and not read_curve(folder)
+    table = duel([config], plan, work_dir, options, [{}])
+    for folder in folders:
+        assert sorted(read_times(folder)) == [1, 2, 3]
+        curve = read_curve(folder)
+        assert sorted(curve) == [1, 2, 3]
+        assert set(curve[1]) == {"val_mAP", "val_mAP50"}
+        assert {*curve[1], "test_mAP", "test_mAP50"} == set(curve[3])
+        assert [p.name for p in folder.glob("epoch_*.pth")] == ["epoch_3.pth"]
+        log = (folder / "train.log").read_text()
+        assert "esum" in log  # resumed, resuming
+    ours, theirs = table.rows
+    assert (ours["model"], theirs["model"]) == ("yolo11_n_digits", "ultralytics")
+    assert ours["epoch_seconds"] > 0 and "catch_up" in ours and "catch_up" not in theirs
+    draw_curves(table).savefig(tmp_path / "curves.png")
+    # The losses of both went down on the same data: neither side trained on nothing.
+    (results,) = folders[1].glob("ultralytics/results.csv")
+    assert results.read_text().count("\n") == 1 + EPOCHS
+    before = [(folder / "train.log").read_text() for folder in folders]
+    again = duel([config], plan, work_dir, options, [{}])
+    assert again.rows == table.rows
+    assert before == [(folder / "train.log").read_text() for folder in folders]
+    with pytest.raises(InputError, match="holds a training with other settings"):
+        duel([config], plan._replace(threads=2), work_dir, options, [{}])
+
+
+@pytest.mark.slow
+def test_stopped_it_leaves_no_training_behind(root, options, tmp_path):
+    folder = tmp_path / "duel/yolo11_n_digits/seed0"
+    given = [f"{key}={value}" for key, value in options.items() if key != "img_scale"]
+    given = ["img_scale=(64,64)", *(g for g in given if "dataloader" not in g)]
+    command = [
+        *(sys.executable, root / "tools/analysis_tools/duel.py"),
+        *(root / "configs/yolo11_n_digits.py", "--seeds", "0"),
+        *("--work-dir", tmp_path / "duel", "--cfg-options", *given, "max_epochs=500"),
+    ]
+    process = subprocess.Popen(list(map(str, command)))
+    while not read_times(folder):
+        assert process.poll() is None
+        time.sleep(0.1)
+    with pytest.raises(InputError, match="another process trains there"), alone(folder):
+        pass
+    process.terminate()
+    assert process.wait() == 143
+    with alone(folder):
+        assert list(folder.glob("iter_*.pth"))  # where it goes on
+
+
+def test_a_training_that_fails_is_told(root, options, tmp_path):
+    config = str(root / "configs/yolo11_n_digits.py")
+    gone = dict(options, data_root=str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match="annotation file .*nowhere.* not found"):
+        duel([config], PLAN, tmp_path / "duel", gone)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (dict(seeds=[1, 1]), r"--seeds \[1, 1\]"),
+        (dict(seeds=[]), "--seeds"),
+        (dict(every=0), "--every 0: give 1 or more"),
+        (dict(jobs=0), "--jobs 0"),
+    ],
+)
+def test_plans_that_are_refused(change, told):
+    with pytest.raises(InputError, match=told):
+        PLAN._replace(**change).check()
+
+
+def test_a_peer_wants_a_baseline_first(root, options, tmp_path):
+    pytest.importorskip("ultralytics", reason="Ultralytics is not installed")
+    config = str(root / "configs/yolo11_mnv1_n_digits.py")
+    with pytest.raises(InputError, match="Ultralytics has no model with this backbone"):
+        duel([config], PLAN, tmp_path, options, [{}])
+    assert not list(tmp_path.iterdir())
+
+
+def test_peer_options():
+    found = read_peer_options(["nbs=16", "amp=false", "optimizer=SGD"])
+    assert found == dict(nbs=16, amp=False, optimizer="SGD")
+    with pytest.raises(InputError, match="--peer configs/a.py: give KEY=VALUE"):
+        read_peer_options(["configs/a.py"])
+
+
+def write_result(folder, seed, seconds, curve):
+    write_run(Run("c.py", {}, None, seed, 1, 0, 1), folder)
+    lines = [f"{epoch},{s}\n" for epoch, s in enumerate(seconds, 1)]
+    (folder / "epochs.csv").write_text("".join(lines))
+    points = [
+        json.dumps(dict(epoch=e, val_mAP=v, val_mAP50=v, test_mAP=v, test_mAP50=v))
+        for e, v in curve.items()
+    ]
+    (folder / "curve.jsonl").write_text("\n".join(points))
+
+
+def test_time_to_the_peers_precision(tmp_path):
+    for seed in (0, 1):
+        write_result(
+            tmp_path / "a" / f"seed{seed}",
+            seed,
+            [2, 3, 4, 5],
+            {2: 0.3, 4: 0.5 + seed / 10},
+        )
+        write_result(
+            tmp_path / "ultralytics" / f"seed{seed}",
+            seed,
+            [10, 10],
+            {1: 0.1, 2: 0.3 + seed / 10},
+        )
+    names = ["a", "ultralytics"]
+    ours, theirs = duels.tabulate(tmp_path, names, [0, 1], MACHINE).rows
+    assert ours["val_mAP"] == "0.550 ± 0.071" and theirs["test_mAP"] == "0.350 ± 0.071"
+    assert ours["minutes"] == 14 / 60 and ours["epoch_seconds"] == 3.5
+    # 5 of 20 seconds with one seed, 14 with the other.
+    assert ours["catch_up"] == mean_and_deviation([0.25, 0.7], digits=2)
+    assert Result(0, [2.0, 3.0], {2: dict(val_mAP=0.4)}).seconds_to(0.5) is None
+
+
+def test_results_as_a_picture(root, python, tmp_path):
+    """Ultralytics stands where the config does whose network it has."""
+    trained, measured = tmp_path / "duel.json", tmp_path / "costs.json"
+    for name in ("c", "ultralytics"):
+        write_result(tmp_path / name / "seed0", 0, [1], {1: 0.5})
+    table = duels.tabulate(tmp_path, ["c", "ultralytics"], [0], MACHINE)
+    table.write([trained])
+    rows = [dict(model="c", conv_macs=2e9, openvino_network_ms=7.5)]
+    costs = dict(plan=dict(backends=["openvino"], threads=2), rows=rows)
+    measured.write_text(json.dumps(costs))
+    detectors, backend = read_detectors(measured, [trained, trained])
+    assert detectors == [
+        Detector("c", [0.5], 2, 7.5),
+        Detector("ultralytics", [0.5], 2, 7.5),
+    ]
+    assert backend == "openvino, 2 threads"
+    tool = root / "tools/analysis_tools/plot_results.py"
+    done = python(tool, measured, trained, "--out", tmp_path / "r.png")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
+    rows[0]["model"] = "other"
+    measured.write_text(json.dumps(costs))
+    with pytest.raises(InputError, match=r"costs\.json has no c: give compare\.py"):
+        read_detectors(measured, [trained, trained])
+    with pytest.raises(InputError, match="give the JSON of duel.py"):
+        read_detectors(measured, [measured])
+
+
+MACHINE = dict(
+    command="", date="", cpu="", cores=1, threads=1, load_before=0, system="",
+    python="", versions={},
+)  # fmt: skip

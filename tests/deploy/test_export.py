@@ -1,0 +1,214 @@
+"""tools/deploy/export.py: precisions, what is reported, what is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+
+from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.deploy import Detector
+from mmyolo_mnv1.deploy.export.formats import Plan, disk_size, export_detector
+from mmyolo_mnv1.deploy.export.quantization import find_tail
+from mmyolo_mnv1.deploy.runtime.metadata import Metadata
+from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
+from mmyolo_mnv1.errors import InputError
+from tests.helpers.deploy_models import assert_same, image_files, photos, write_weights
+
+SIDE = 160
+
+
+@pytest.fixture(scope="module")
+def model(root, digits, tmp_path_factory):
+    """A child of the digits config on the small data, and weights."""
+    folder = tmp_path_factory.mktemp("model")
+    base = root / "configs/yolo11_mnv1_n_digits.py"
+    path = folder / "child.py"
+    path.write_text(
+        f"_base_ = {str(base)!r}\nimg_scale = ({SIDE}, {SIDE})\n"
+        f"data_root = {str(digits)!r}\n"
+    )
+    weights = write_weights(load_config(path), folder / "weights.pth", [(SIDE, SIDE)])
+    return path, weights
+
+
+@pytest.fixture(scope="module")
+def whole(model, tmp_path_factory):
+    """Exported in single precision."""
+    config, weights = model
+    plan = Plan(["onnx", "openvino", "ncnn"])
+    out = tmp_path_factory.mktemp("whole")
+    return export_detector(load_config(config), weights, out, plan)
+
+
+def test_half(model, whole, tmp_path):
+    """Half the size; boxes are decoded in single precision, so they stay close."""
+    config, weights = model
+    formats = ["onnx", "openvino", "ncnn", "torchscript"]
+    files = export_detector(
+        load_config(config), weights, tmp_path, Plan(formats, half=True)
+    )
+    photo = photos()[0]
+    boxes, scores = raw(whole["onnx"], photo)
+    for name, path in files.items():
+        assert "_fp16." in path.name
+        if name in whole:
+            assert 0.45 < disk_size(path) / disk_size(whole[name]) < 0.6
+        found = raw(path, photo)
+        assert 0 < np.abs(found[0] - boxes).mean() < 1
+        assert np.corrcoef(found[1].ravel(), scores.ravel())[0, 1] > 0.95
+    inputs = onnx.load(files["onnx"]).graph.input
+    assert inputs[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+
+
+def test_int8(model, whole, python, root, tmp_path):
+    """By the command line, with the accuracy; the end of the graph is in float."""
+    config, weights = model
+    out = tmp_path / "out"
+    image_files(tmp_path / "photos")
+    done = python(
+        *(root / "tools/deploy/export.py", config, weights, "--int8"),
+        *("--calib", tmp_path / "photos", "--eval"),
+        *("--format", "onnx", "openvino", "--out", out),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("| int8 ") == 2 and "mAP lost" in done.stdout
+    names = "child_int8.onnx", "child_int8.xml", "child_int8.bin"
+    assert {p.name for p in out.iterdir()} == {*names}
+    graph = onnx.load(out / names[0]).graph
+    producers = {out: node.op_type for node in graph.node for out in node.output}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    floats = [
+        node.name
+        for node in convolutions
+        if producers.get(node.input[1]) != "DequantizeLinear"
+    ]
+    assert len(floats) == 6 and len(convolutions) == 83
+    assert all(name.endswith("/Conv") and "_preds." in name for name in floats)
+    photo = photos()[0]
+    boxes, scores = raw(whole["onnx"], photo)
+    for path, file in (("onnx", names[0]), ("openvino", names[1])):
+        assert disk_size(out / file) < 0.4 * disk_size(whole[path])
+        found = raw(out / file, photo)
+        for one, other, least in zip(found, (boxes, scores), (0.98, 0.6), strict=True):
+            assert least < np.corrcoef(one.ravel(), other.ravel())[0, 1] < 1
+
+
+def raw(path, photo):
+    """Boxes and scores at every prior."""
+    detector = Detector(path)
+    how = detector.metadata.preprocessing
+    boxed = letterbox(photo, detector.shape, how)
+    return [
+        output[0].copy()
+        for output in detector.engine.run(normalise([boxed.image], how))
+    ]
+
+
+def test_tail_begins_with_the_last_convolutions(whole):
+    graph = onnx.load(whole["onnx"]).graph
+    kinds = {node.name: node.op_type for node in graph.node}
+    tail = find_tail(graph)
+    assert [kinds[name] for name in tail].count("Conv") == 6
+    assert {"Softmax", "MatMul", "Concat", "Sub", "Add"} <= {kinds[n] for n in tail}
+    assert "Relu" not in {kinds[n] for n in tail}  # the backbone
+
+
+def test_nms_keeps_the_best_class_only(model, tmp_path):
+    """multi_label=False, and a file's name that says its form."""
+    config, weights = model
+    cfg = load_config(config, {"model.test_cfg.multi_label": False})
+    found = [
+        Detector(export_detector(cfg, weights, tmp_path, Plan(["onnx"], form))["onnx"])
+        for form in ("raw", "nms")
+    ]
+    raw_form, nms_form = (detector(photos()[0]) for detector in found)
+    assert not found[0].metadata.nms.multi_label
+    assert assert_same(nms_form, raw_form) > 20
+    with pytest.raises(InputError, match="NMS in the graph has .* --nms none"):
+        Detector(tmp_path / "child_nms.onnx", iou_threshold=0.5)
+    # A graph in which every prior may have every class finds more.
+    more = export_detector(load_config(config), weights, tmp_path, Plan(["onnx"]))
+    assert len(Detector(more["onnx"], 0.05)(photos()[0]).scores) > len(
+        Detector(tmp_path / "child_nms.onnx", 0.05)(photos()[0]).scores
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (Plan(["onnx", "tflite"]), "--format tflite: choose from onnx, openvino"),
+        (Plan(["onnx", "ncnn"], form="nms"), "--nms onnx does not go with ncnn"),
+        (Plan(["ncnn"], dynamic=True), "--dynamic does not go with ncnn"),
+        (Plan(["onnx"], shape=(100, 96)), "--shape 100 96: .* multiples of 32"),
+        (Plan(["onnx"], samples=0), "--calib-images 0"),
+    ],
+)
+def test_refuses_a_plan(model, tmp_path, plan, words):
+    config, weights = model
+    with pytest.raises(InputError, match=words) as error:
+        export_detector(load_config(config), weights, tmp_path / "out", plan)
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+
+
+def test_refuses_calibration(model, tmp_path):
+    config, weights = model
+    cfg, out = load_config(config), tmp_path / "out"
+    (tmp_path / "empty").mkdir()
+    plan = Plan(["onnx"], calibration=tmp_path / "empty")
+    with pytest.raises(InputError, match="folder .*empty has no image"):
+        export_detector(cfg, weights, out, plan)
+    with pytest.raises(InputError, match="--int8 and --half: choose one"):
+        export_detector(cfg, weights, out, plan._replace(half=True))
+    with pytest.raises(InputError, match="--int8 does not go with torchscript"):
+        export_detector(cfg, weights, out, plan._replace(formats=["torchscript"]))
+    image_files(tmp_path / "bad")
+    (tmp_path / "bad/0.png").write_bytes(b"no image")
+    plan = plan._replace(calibration=tmp_path / "bad")
+    with pytest.raises(InputError, match="calibration image .*0.png: .* remove it"):
+        export_detector(cfg, weights, out, plan)
+    assert not list(out.iterdir())  # nothing half-written
+
+
+def test_checkpoint_of_another_config(model, root, python, tmp_path):
+    _, weights = model
+    done = python(
+        *(root / "tools/deploy/export.py", root / "configs/yolo11_mnv1_s.py", weights),
+        *("--out", tmp_path / "out"),
+    )
+    assert done.returncode == 1 and not (tmp_path / "out").exists()
+    line = done.stderr.strip().splitlines()[-1]
+    assert "is not of" in line and "yolo11_mnv1_s.py" in line
+    assert "of another shape (" in line and "tensors match" in line
+    done = python(root / "tools/deploy/export.py", model[0], weights, "--int8")
+    assert done.returncode == 1 and "--int8 and --calib DIR go together" in done.stderr
+
+
+def test_refuses_configs(model, root, tmp_path):
+    config, weights = model
+    for options, words in (
+        ({"model.test_cfg.nms.type": "soft_nms"}, "model.test_cfg: only nms"),
+        ({"test_dataloader.dataset.pipeline": []}, "has no Letterbox"),
+    ):
+        with pytest.raises(InputError, match=words):
+            export_detector(
+                load_config(config, options), weights, tmp_path, Plan(["onnx"])
+            )
+    cfg = load_config(root / "configs/classification/mobilenet_v1_1.0_8xb32_in1k.py")
+    with pytest.raises(InputError, match="is no detector"):
+        export_detector(cfg, weights, tmp_path, Plan(["onnx"]))
+
+
+def test_preprocessing_of_other_statistics(root, tmp_path):
+    """Mean and deviation of ImageNet's weights reach the file."""
+    cfg = load_config(root / "configs/yolo11_mnv1_m_in1k.py", {"model.scale": "n"})
+    cfg.model.backbone.alpha = 0.25
+    cfg.model.backbone.init_cfg = None
+    weights = write_weights(cfg, tmp_path / "weights.pth", [(96, 96)])
+    plan = Plan(["onnx"], shape=(96, 96))
+    detector = Detector(export_detector(cfg, weights, tmp_path, plan)["onnx"])
+    assert isinstance(detector.metadata, Metadata)
+    assert detector.metadata.preprocessing.mean == (127.5,) * 3
+    assert json.loads(detector.metadata.dump()["preprocessing"])["std"] == [127.5] * 3
+    shutil.rmtree(tmp_path)

@@ -1,0 +1,170 @@
+"""The training step: switches that change how it is computed, and what it costs."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import InstanceData
+from mmyolo.registry import MODELS, RUNNERS
+from torch import nn
+
+from benchmarks.training.train_job import make_truths
+from mmyolo_mnv1.analysis.machine import Memory
+from mmyolo_mnv1.config import load_config
+
+SIZE = 64
+
+
+@pytest.fixture
+def train(root, digits, tmp_path):
+    """Train two iterations; the losses of each, and the runner."""
+
+    weights = tmp_path / "weights.pth"
+
+    def run(**options):
+        cfg = load_config(
+            root / "configs/yolo11_mnv1_n_digits.py",
+            {
+                "data_root": str(digits),
+                "img_scale": (SIZE, SIZE),
+                "max_epochs": 1,
+                "work_dir": str(tmp_path),
+                "train_dataloader.num_workers": 0,
+                "train_dataloader.persistent_workers": False,
+                "default_hooks.logger.interval": 1,
+                **options,
+            },
+        )
+        for part in ("val_cfg", "val_dataloader", "val_evaluator"):
+            cfg[part] = None
+        if not weights.exists():  # channels last draws them in another order
+            torch.manual_seed(0)
+            model = MODELS.build(dict(cfg.model, channels_last=False))
+            model.init_weights()
+            torch.save(dict(state_dict=model.state_dict()), weights)
+        cfg.load_from = str(weights)
+        runner = RUNNERS.build(cfg)
+        step, losses = runner.model.train_step, []
+
+        def recorded(*args, **kwargs):
+            found = step(*args, **kwargs)
+            losses.append({name: value.item() for name, value in found.items()})
+            return found
+
+        runner.model.train_step = recorded
+        runner.train()
+        return losses, runner
+
+    return run
+
+
+def check_losses(mine, theirs, rel: float) -> None:
+    """The first are equal; AdamW's first step makes steps of signs out of rounding."""
+    assert len(mine) == len(theirs) == 2
+    assert mine[0] == pytest.approx(theirs[0], rel=rel)
+    assert mine[1]["loss"] == pytest.approx(theirs[1]["loss"], rel=0.2)
+
+
+def test_bf16_on_a_cpu(train):
+    plain, _ = train()
+    losses, runner = train(**{"optim_wrapper.type": "BF16OptimWrapper"})
+    for mine, theirs in zip(losses, plain, strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=0.05)
+    assert losses[0] != plain[0]
+    weights = runner.model.state_dict().values()
+    assert all(w.dtype != torch.bfloat16 and w.isfinite().all() for w in weights)
+
+
+def test_channels_last(train):
+    plain, runner = train(**{"model.channels_last": False})
+    losses, fast = train()
+    check_losses(losses, plain, rel=1e-3)
+    convolutions = [m for m in fast.model.modules() if isinstance(m, nn.Conv2d)]
+    assert all(
+        c.weight.is_contiguous(memory_format=torch.channels_last) for c in convolutions
+    )
+    assert runner.model.backbone.state_dict().keys() == (
+        fast.model.backbone.state_dict().keys()
+    )
+
+
+@pytest.mark.parametrize(
+    "backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
+)
+def test_compile(train, backend):
+    plain, _ = train()
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    losses, runner = train(compile=dict(backend=backend))
+    check_losses(losses, plain, rel=1e-3)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 3
+    weights = runner.model.state_dict()  # under the names of a plain model
+    assert runner.model.load_state_dict(weights)
+    assert not any("_orig_mod" in name for name in weights)
+
+
+@pytest.fixture
+def head(root):
+    head = MODELS.build(load_config(root / "configs/yolo11_n.py").model).bbox_head
+    return head.train()
+
+
+def outputs_of(images: int) -> list[list[torch.Tensor]]:
+    """Class logits, distances and their distributions of three levels at 640 px."""
+    generator = torch.Generator().manual_seed(0)
+    levels = [], [], []
+    for side in (80, 40, 20):
+        shape = images, side * side, 4, 16
+        logits = torch.randn(images, 80, side, side, generator=generator) - 4
+        dists = torch.randn(*shape, generator=generator)
+        distances = dists.softmax(3) @ torch.arange(16.0)
+        distances = distances.transpose(1, 2).reshape(images, 4, side, side)
+        for values, value in zip(levels, (logits, distances, dists), strict=True):
+            values.append(value)
+    return list(levels)
+
+
+def test_crowded_image_costs_no_more(head):
+    """500 boxes in one image of eight take the memory of 500 spread over all."""
+    images, count = 8, 500
+    generator = torch.Generator().manual_seed(1)
+    crowd = make_truths(1, count, 80, (640, 640), generator)
+    spread = crowd.clone()
+    spread[:, 0] = torch.arange(count) % images
+    spread = spread[spread[:, 0].argsort(stable=True)]
+    outputs, metas = outputs_of(images), [{}] * images
+    head.loss_by_feat(*outputs, crowd, metas)  # caches
+    peaks = []
+    for truths in (spread, crowd):
+        gc.collect()
+        memory = Memory("cpu")
+        peaks.append(
+            memory.peak(lambda t=truths: head.loss_by_feat(*outputs, t, metas))
+        )
+    assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_no_boxes_at_all(head):
+    outputs = outputs_of(2)
+    for level in outputs[0]:
+        level.requires_grad_()
+    losses = head.loss_by_feat(*outputs, torch.zeros(0, 6), [{}] * 2)
+    sum(losses.values()).backward()
+    assert losses["loss_bbox"] == losses["loss_dfl"] == 0
+    assert losses["loss_cls"] > 0 and outputs[0][0].grad.abs().sum() > 0
+
+
+def test_images_of_a_list(head):
+    """Instances by image, as other collate functions give them, are the same."""
+    generator = torch.Generator().manual_seed(1)
+    truths = make_truths(2, 5, 80, (640, 640), generator)
+    instances = [
+        InstanceData(bboxes=t[:, 2:], labels=t[:, 1].long())
+        for t in truths.split([5, 5])
+    ]
+    outputs, metas = outputs_of(2), [{}] * 2
+    expected = head.loss_by_feat(*outputs, truths, metas)
+    found = head.loss_by_feat(*outputs, instances, metas)
+    assert found == expected
+    assert np.isfinite([value.item() for value in found.values()]).all()

@@ -11,8 +11,10 @@ __all__ = ["__version__", "register_all"]
 
 
 def register_all() -> None:
-    """Register every class of this package in MMYOLO's and MMPreTrain's registries.
+    """Register every class in MMYOLO's and MMPreTrain's registries; extend configs.
 
-    Calling it again does nothing.
+    Calling it again does nothing. See :mod:`mmyolo_mnv1.config` for the configs.
     """
-    from . import datasets, engine, models  # noqa: F401
+    from . import config, datasets, engine, models  # noqa: F401
+
+    config.install()

@@ -1,11 +1,15 @@
-"""Late values: one line in a child reaches every place."""
+"""Late values: one line in a child reaches every place, however a config is read."""
 
+import copy
+import pickle
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmyolo.registry import MODELS
 
 from mmyolo_mnv1.config import input_shape, load_config, resolve
+from mmyolo_mnv1.engine import YOLO11Runner
 from mmyolo_mnv1.errors import InputError
 
 
@@ -73,7 +77,7 @@ def test_own_data_is_two_lines(child, base):
     cfg = child(lines, f"_base_/{base}.py")
     mobile = cfg.model.backbone.type == "MobileNetV1"
     assert mobile == (base == "yolo11_mnv1_finetune")
-    assert cfg.model.num_classes == 2
+    assert cfg.model.default_num_classes == 2
     for name, split in (("train", "train"), ("val", "val"), ("test", "val")):
         dataset = cfg[f"{name}_dataloader"].dataset
         assert dataset.data_root == "data/mine/"
@@ -92,7 +96,7 @@ def test_own_data_on_coco_config(child):
         "data_root = '/data/mine/'\nclasses = ('cat',)\n"
         "ann_files = dict(test='/elsewhere/test.json')"
     )
-    assert cfg.model.num_classes == 1
+    assert cfg.model.default_num_classes == 1
     assert cfg.test_dataloader.dataset.ann_file == "/elsewhere/test.json"
     assert cfg.test_evaluator.ann_file == "/elsewhere/test.json"
     assert cfg.val_evaluator.ann_file.startswith("/data/mine/annotations/instances_val")
@@ -160,7 +164,7 @@ def test_values_of_a_dump_cannot_be_changed(child, tmp_path, change):
 def test_wrapped_model(child):
     cfg = Config.fromfile(child("classes = ('a', 'b')").filename)
     cfg.model = dict(**cfg.tta_model, module=cfg.model)  # as test.py --tta does
-    assert resolve(cfg).model.module.num_classes == 2
+    assert resolve(cfg).model.module.default_num_classes == 2
 
 
 @pytest.mark.parametrize(
@@ -228,9 +232,8 @@ def test_other_configs_stay_as_they_are(tmp_path):
         input_shape(cfg)
 
 
-def test_print_config(root, python):
-    tool = root / "tools/print_config.py"
-    done = python(tool, root / "configs/yolo11_mnv1_m_r080.py")
+def test_print_config(root, tool):
+    done = tool("tools/print_config.py", root / "configs/yolo11_mnv1_m_r080.py")
     assert done.returncode == 0, done.stderr
     # The fork of MMDetection prints about an optional part when it is imported.
     text = done.stdout.replace("Could not import OneDL. Skipping OneDL datasets.", "")
@@ -238,7 +241,7 @@ def test_print_config(root, python):
     namespace: dict = {}
     exec(text, namespace)  # a config is Python
     assert sizes(namespace["train_dataloader"]) == [(512, 512)] * 3
-    done = python(tool, root / "nothing.py")
+    done = tool("tools/print_config.py", root / "nothing.py")
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
 
 
@@ -247,3 +250,118 @@ def test_files_are_short(root):
     assert max(lengths) < 15
     assert sorted(lengths)[len(lengths) // 2] < 6
     assert all(Path(p).read_text().startswith("# ") for p in root.glob("configs/*.py"))
+
+
+@pytest.fixture
+def digits_config(root) -> Config:
+    """The demo's config, read by MMEngine alone."""
+    return Config.fromfile(root / "configs/yolo11_mnv1_n_digits.py")
+
+
+def test_mmengine_reads_a_config_without_placeholders(digits_config):
+    cfg = digits_config
+    assert isinstance(cfg, Config) and "${" not in cfg.pretty_text
+    assert cfg.input_scale == (192, 192)
+    assert sizes(cfg.train_dataloader) == [(192, 192)] * 3
+    assert cfg.model.default_num_classes == 10
+
+
+def test_mmengine_merges_options_into_every_place(digits_config):
+    options = dict(rho=0.5, classes=("cat", "dog"), max_epochs=9, data_root="x")
+    digits_config.merge_from_dict(options)
+    cfg = digits_config
+    assert sizes(cfg.test_dataloader) == [96, (96, 96)]
+    assert cfg.model.default_num_classes == 2
+    assert cfg.val_dataloader.dataset.metainfo.classes == ("cat", "dog")
+    assert cfg.train_cfg.max_epochs == cfg.param_scheduler[1].end == 9
+    assert cfg.test_evaluator.ann_file == "x/annotations/val.json"
+    cfg.merge_from_dict({"rho": 1.0, "train_dataloader.batch_size": 3})
+    assert cfg.input_size == 192 and cfg.auto_scale_lr.base_batch_size == 3
+
+
+def test_assignment_reaches_every_place(digits_config):
+    digits_config.rho = 0.5
+    assert sizes(digits_config.train_dataloader) == [(96, 96)] * 3
+    digits_config["classes"] = ("a",)
+    assert digits_config.num_classes == 1
+    assert digits_config.train_dataloader.dataset.metainfo.classes == ("a",)
+
+
+def copied(cfg: Config) -> dict[str, Config]:
+    """Copies of a config that can still be changed."""
+    return dict(deep=copy.deepcopy(cfg), pickled=pickle.loads(pickle.dumps(cfg)))
+
+
+@pytest.mark.parametrize("how", ["deep", "pickled"])
+def test_copies_can_be_changed(digits_config, how):
+    cfg = copied(digits_config)[how]
+    assert cfg.pretty_text == digits_config.pretty_text
+    cfg.merge_from_dict(dict(rho=0.5))
+    assert sizes(cfg.test_pipeline) == [(96, 96)]
+    assert sizes(digits_config.test_pipeline) == [(192, 192)]
+
+
+def test_a_dump_is_read_as_it_is(digits_config, tmp_path):
+    digits_config.merge_from_dict(dict(rho=0.5))
+    digits_config.dump(tmp_path / "dumped.py")
+    text = digits_config.dump()
+    for cfg in (
+        Config.fromfile(tmp_path / "dumped.py"),
+        Config.fromstring(text, ".py"),
+        Config(digits_config.to_dict()),
+    ):
+        assert cfg.pretty_text == digits_config.pretty_text
+        with pytest.raises(InputError, match="is a dump, with rho = 0.5"):
+            cfg.merge_from_dict(dict(rho=1.0))
+
+
+def test_edited_places_stay(digits_config):
+    cfg = digits_config
+    cfg.train_dataloader.dataset.data_root = "mine/"
+    cfg.merge_from_dict(dict(rho=0.5))
+    assert cfg.train_dataloader.dataset.data_root == "mine/"
+    assert cfg.val_dataloader.dataset.data_root == "data/digits/"
+    with pytest.raises(InputError, match="train_dataloader.dataset.data_root was cha"):
+        cfg.data_root = "other/"
+
+
+@pytest.mark.parametrize("place", ["model.bbox_head.head_module", "model"])
+def test_number_of_classes_as_openmmlab_sets_it(digits_config, place):
+    part = digits_config
+    for name in place.split("."):
+        part = part[name]
+    part.num_classes = 9
+    model = MODELS.build(digits_config.model)
+    assert model.bbox_head.num_classes == model.bbox_head.assigner.num_classes == 9
+    words = f"{place}.num_classes is 9 and classes has 10"
+    with pytest.raises(InputError, match=words):
+        YOLO11Runner.from_cfg(digits_config)
+
+
+@pytest.mark.parametrize(("name", "value"), [("num_classes", 7), ("scale", "s")])
+def test_places_that_disagree(digits_config, name, value):
+    model = digits_config.model
+    model.bbox_head.head_module[name] = value
+    model[name] = dict(num_classes=9, scale="n")[name]
+    words = rf"model.{name} is .* and model.bbox_head.head_module.{name} is {value!r}"
+    with pytest.raises(InputError, match=words):
+        MODELS.build(model)
+
+
+def test_other_projects_keep_their_placeholders(tmp_path, digits_config):
+    path = tmp_path / "other.py"
+    path.write_text("size = 1\nx = '${size}'\nclasses = 'a'\n")
+    cfg = Config.fromfile(path)
+    assert type(cfg) is Config and cfg.x == "${size}"
+    cfg.size = 2
+    cfg.merge_from_dict(dict(classes="b"))
+    assert cfg.to_dict() == dict(size=2, x="${size}", classes="b")
+
+
+def test_placeholder_that_names_nothing(root, tmp_path):
+    path = tmp_path / "child.py"
+    base = root / "configs/yolo11_mnv1_n_digits.py"
+    path.write_text(f"_base_ = {str(base)!r}\nwork_dir = '${{nothing}}'\n")
+    with pytest.raises(InputError, match=r"\$\{nothing\} is wanted") as error:
+        Config.fromfile(path)
+    assert "\n" not in str(error.value)

@@ -1,11 +1,12 @@
 """Test a model, measure or show what it predicts: test.py CONFIG CHECKPOINT."""
 
 import argparse
+from collections.abc import Sequence
 
 from mmyolo_mnv1.engine import launch
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     launch.add_launch_arguments(parser)
     parser.add_argument("checkpoint", help="file or web address")
@@ -19,8 +20,8 @@ def main() -> None:
     parser.add_argument(
         "--wait-time", type=float, default=2, help="of --show, in seconds"
     )
-    args = parser.parse_args()
-    with launch.told_once():
+    args = parser.parse_args(argv)
+    with launch.reported_once():
         launch.test_detector(launch.launch_config(args), args)
 
 

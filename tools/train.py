@@ -1,11 +1,12 @@
 """Train a model: train.py CONFIG."""
 
 import argparse
+from collections.abc import Sequence
 
 from mmyolo_mnv1.engine import launch
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     launch.add_launch_arguments(parser)
     parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
@@ -16,8 +17,8 @@ def main() -> None:
         metavar="CHECKPOINT",
         help="go on from it; without a value, from the newest in the work directory",
     )
-    args = parser.parse_args()
-    with launch.told_once():
+    args = parser.parse_args(argv)
+    with launch.reported_once():
         launch.train_detector(launch.launch_config(args), args.amp, args.resume)
 
 

@@ -1,4 +1,4 @@
-"""Training engine parts."""
+"""Runner, training loop, hooks and optimizer wrappers."""
 
 from .accumulation import SumAmpOptimWrapper, SumOptimWrapper
 from .bf16 import BF16OptimWrapper

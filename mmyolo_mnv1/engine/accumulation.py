@@ -1,4 +1,4 @@
-"""Gradients of several iterations in one update, as Ultralytics adds them up."""
+"""Gradient accumulation up to a nominal batch size."""
 
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmyolo.registry import OPTIM_WRAPPERS
@@ -8,7 +8,10 @@ from .bf16 import BF16OptimWrapper
 
 
 class _SumOfLosses:
-    """Adds where MMEngine averages: the losses of YOLO are sums over images."""
+    """Sum of the gradients where MMEngine averages: YOLO's losses are sums over images.
+
+    Reference: ultralytics 8.3 ``engine/trainer.py``.
+    """
 
     def scale_loss(self, loss: Tensor) -> Tensor:
         return loss
@@ -16,21 +19,21 @@ class _SumOfLosses:
 
 @OPTIM_WRAPPERS.register_module()
 class SumOptimWrapper(_SumOfLosses, OptimWrapper):
-    """``OptimWrapper`` that adds gradients up over ``accumulative_counts``."""
+    """``OptimWrapper`` that sums gradients over ``accumulative_counts`` iterations."""
 
 
 @OPTIM_WRAPPERS.register_module()
 class SumAmpOptimWrapper(_SumOfLosses, AmpOptimWrapper):
-    """``AmpOptimWrapper`` that adds gradients up over ``accumulative_counts``."""
+    """``AmpOptimWrapper`` that sums gradients over ``accumulative_counts``."""
 
 
 @OPTIM_WRAPPERS.register_module()
 class SumBF16OptimWrapper(_SumOfLosses, BF16OptimWrapper):
-    """``BF16OptimWrapper`` that adds gradients up over ``accumulative_counts``."""
+    """``BF16OptimWrapper`` that sums gradients over ``accumulative_counts``."""
 
 
-#: By the type that a config and ``--amp`` know.
-SUMMING = dict(
+#: Accumulating wrapper for each wrapper type of a config.
+ACCUMULATING = dict(
     OptimWrapper="SumOptimWrapper",
     AmpOptimWrapper="SumAmpOptimWrapper",
     BF16OptimWrapper="SumBF16OptimWrapper",
@@ -38,18 +41,18 @@ SUMMING = dict(
 
 
 def accumulate(optim_wrapper: dict, nominal: int, batch: int) -> tuple[dict, int]:
-    """Collect small batches up to a nominal one.
+    """Accumulate gradients up to a nominal batch size.
 
     Args:
-        optim_wrapper (dict): Config.
-        nominal (int): Images an update should see at least, roughly.
-        batch (int): Images of one iteration, of all processes.
+        optim_wrapper (dict): Its config.
+        nominal (int): Nominal batch size: images of one update.
+        batch (int): Images of one iteration, of all processes together.
 
     Returns:
-        tuple[dict, int]: The config, and iterations for each update.
+        tuple[dict, int]: The new config, and the iterations of one update.
     """
     count = max(round(nominal / batch), 1)
-    kind = SUMMING.get(optim_wrapper.get("type", "OptimWrapper"))
+    kind = ACCUMULATING.get(optim_wrapper.get("type", "OptimWrapper"))
     if kind is None or count == 1:
         return optim_wrapper, 1
     return {**optim_wrapper, "type": kind, "accumulative_counts": count}, count

@@ -1,4 +1,4 @@
-"""Mixed precision on CPUs."""
+"""Automatic mixed precision on CPUs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ from torch import nn
 
 @OPTIM_WRAPPERS.register_module()
 class BF16OptimWrapper(OptimWrapper):
-    """``OptimWrapper`` whose forward passes are autocast to bfloat16.
+    """``OptimWrapper`` with forward passes in bfloat16.
 
-    MMEngine's ``AmpOptimWrapper`` scales losses on a GPU. bfloat16 has the range of
-    float32 and needs no scale, so this one works on CPUs too.
+    bfloat16 has the range of float32, so no loss scale is needed. MMEngine's
+    ``AmpOptimWrapper`` scales the loss, which needs a GPU.
     """
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Checkpoints that survive the death of the process that writes them."""
+"""Crash-safe checkpoints."""
 
 import os
 import signal
@@ -12,49 +12,49 @@ from mmyolo.registry import HOOKS
 from ..files import replacing
 from .distributed import any_rank
 
-#: Exit status of a process that SIGTERM ended.
+#: Exit status of a process that was ended by SIGTERM.
 TERMINATED = 128 + signal.SIGTERM
 
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """MMEngine's hook, with an order of steps that may end anywhere.
+    """``CheckpointHook`` that may be killed at any step without losing a checkpoint.
 
-    A checkpoint appears when it is whole (:meth:`.YOLO11Runner.save_checkpoint`), then
-    ``last_checkpoint`` names it, and only then older ones are removed. SIGTERM saves a
-    checkpoint ``iter_N.pth`` and ends training with exit status 143; the next regular
-    checkpoint replaces it.
+    A checkpoint is written atomically (:meth:`.YOLO11Runner.save_checkpoint`), then
+    ``last_checkpoint`` is updated, and only then older checkpoints are removed. On
+    SIGTERM it saves ``iter_N.pth`` and ends training with exit status 143; the next
+    regular checkpoint replaces that file.
     """
 
     _terminated = False
 
     def before_train(self, runner) -> None:
-        """Listen for SIGTERM."""
+        """Install the SIGTERM handler."""
         super().before_train(runner)
         if threading.current_thread() is threading.main_thread():
-            self._handler = signal.signal(signal.SIGTERM, self._note_signal)
+            self._handler = signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def after_train(self, runner) -> None:
-        """Stop listening."""
+        """Restore the previous SIGTERM handler."""
         super().after_train(runner)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._handler)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        """Save where MMEngine does, and on SIGTERM, between updates of the weights."""
+        """Save as MMEngine does; after SIGTERM, save at the next update and exit."""
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
         if any_rank(self._terminated) and runner.optim_wrapper.should_update():
             self._save_and_exit(runner, runner.iter + 1)
 
     def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        """On SIGTERM leave the validation; it is not made up for."""
+        """After SIGTERM, save and exit; the validation is not repeated."""
         if any_rank(self._terminated):
             for hook in runner.hooks:
                 if isinstance(hook, EMAHook):
-                    hook.after_val_epoch(runner)  # gives the weights back
+                    hook.after_val_epoch(runner)  # swaps EMA and trained weights back
             self._save_and_exit(runner, runner.iter)
 
-    def _note_signal(self, *_) -> None:
+    def _on_sigterm(self, *_) -> None:
         self._terminated = True
 
     def _save_and_exit(self, runner, iteration: int) -> None:
@@ -67,7 +67,7 @@ class SafeCheckpointHook(CheckpointHook):
         raise SystemExit(TERMINATED)
 
     def _save(self, runner, name: str, meta: dict) -> None:
-        """Save a checkpoint, then point to it."""
+        """Save a checkpoint, then update ``last_checkpoint``."""
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info("last_ckpt", self.last_ckpt)
         runner.save_checkpoint(
@@ -87,7 +87,7 @@ class SafeCheckpointHook(CheckpointHook):
                 temporary.write_text(self.last_ckpt)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
-        """Save, and only then remove what is outdated; MMEngine removes first."""
+        """Save, then remove outdated checkpoints; MMEngine removes them first."""
         outdated = []
         if self.max_keep_ckpts > 0:
             steps = [*(s for s in self.keep_ckpt_ids if s != step), step]
@@ -105,7 +105,7 @@ class SafeCheckpointHook(CheckpointHook):
             self._remove(self.file_backend.join_path(self.out_dir, name))
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        """Save the best, and only then remove the one before."""
+        """Save the best checkpoint, then remove the previous best."""
         if not self.save_best:
             return
         before = self._best_checkpoints()
@@ -119,7 +119,7 @@ class SafeCheckpointHook(CheckpointHook):
                 self._remove(old)
 
     def _best_checkpoints(self) -> list[str | None]:
-        """Best checkpoints, one a metric."""
+        """Paths of the best checkpoints, one for each metric."""
         if len(self.key_indicators) == 1:
             return [self.best_ckpt_path]
         return [self.best_ckpt_path_dict[key] for key in self.key_indicators]

@@ -1,4 +1,4 @@
-"""Several processes: on GPUs as MMEngine does it, on CPUs as well."""
+"""Distributed training on GPUs and CPUs."""
 
 import datetime
 import os
@@ -12,8 +12,8 @@ from torch import distributed
 
 from ..errors import InputError
 
-#: Where launchers other than torchrun say what torchrun's variables say.
-VARIABLES = {
+#: Environment variables of other launchers, by torchrun's name.
+LAUNCHER_VARIABLES = {
     "slurm": dict(
         RANK="SLURM_PROCID", WORLD_SIZE="SLURM_NTASKS", LOCAL_RANK="SLURM_LOCALID"
     ),
@@ -26,23 +26,23 @@ VARIABLES = {
 
 
 def start_process_group(launcher: str, timeout: float | None = None) -> None:
-    """See that processes can meet; on a CPU let them, by gloo.
+    """Check the launcher's variables; on a CPU, initialise a gloo process group.
 
-    MMEngine's launcher calls ``torch.cuda.set_device`` in any case. Where there is no
-    GPU, the group has to be there before it.
+    MMEngine's own launcher calls ``torch.cuda.set_device``, which fails without a GPU
+    unless a process group exists.
 
     Args:
         launcher (str): pytorch, slurm or mpi.
-        timeout (float, optional): Of a collective operation, in seconds.
+        timeout (float, optional): Seconds until a collective operation fails.
             Defaults to PyTorch's.
 
     Raises:
-        InputError: If the launcher's variables are not set, or there are fewer GPUs
-            than processes.
+        InputError: If a variable of the launcher is not set, or a machine has fewer
+            GPUs than processes.
     """
     on_cpu = get_device() == "cpu"
     if on_cpu:
-        for name, source in VARIABLES.get(launcher, {}).items():
+        for name, source in LAUNCHER_VARIABLES.get(launcher, {}).items():
             os.environ[name] = _variable(source, launcher)
     if on_cpu or launcher == "pytorch":
         for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
@@ -70,7 +70,7 @@ def _variable(name: str, launcher: str) -> str:
 
 
 def any_rank(flag: bool) -> bool:
-    """Whether the flag is set in any process; all have to ask."""
+    """Whether a flag is set in any process. A collective: all processes call it."""
     if get_world_size() == 1:
         return flag
     vote = torch.tensor(float(flag), device=get_device())
@@ -79,10 +79,10 @@ def any_rank(flag: bool) -> bool:
 
 
 def check_same_config(cfg: Config) -> None:
-    """Refuse to train with configs that differ from process to process.
+    """Refuse to train when the configs of the processes differ.
 
     Args:
-        cfg (Config): Of this process.
+        cfg (Config): Config of this process.
 
     Raises:
         InputError: In every process, if they differ.
@@ -105,7 +105,7 @@ def check_same_config(cfg: Config) -> None:
 
 
 def _flatten(node: Any, name: str = "") -> dict[str, str]:
-    """Values by dotted name, as text."""
+    """Text of each value by its dotted name."""
     if isinstance(node, dict):
         items = node.items()
     elif isinstance(node, (list, tuple)):

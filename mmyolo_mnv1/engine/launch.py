@@ -1,4 +1,4 @@
-"""What ``tools/train.py`` and ``tools/test.py`` do between arguments and runner."""
+"""Training and testing from the command line: arguments, config, runner."""
 
 import argparse
 import os
@@ -18,11 +18,11 @@ from ..errors import InputError
 
 
 def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that training and testing share, with MMYOLO's names."""
+    """Add the arguments of both training and testing, named as MMYOLO's."""
     parser.add_argument("config", help="config file")
     parser.add_argument("--work-dir", help="for logs and checkpoints")
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, help="K=V: values of the config"
+        "--cfg-options", nargs="+", action=DictAction, help="K=V: change values of the config"
     )
     launchers = ["none", "pytorch", "slurm", "mpi"]
     parser.add_argument("--launcher", choices=launchers, default="none")
@@ -38,11 +38,11 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def told_once() -> Iterator[None]:
-    """Leave it to :mod:`mmyolo_mnv1.torchrun` to tell a bad input, once for all.
+def reported_once() -> Iterator[None]:
+    """Let :mod:`mmyolo_mnv1.environment.torchrun` report an InputError once.
 
-    Without it, each of its processes would tell it; they do where torchrun is to start
-    them again, since it then forgets why they failed.
+    Otherwise each of its processes prints the line. They do so if torchrun restarts
+    them, because it does not keep the reason of a failure then.
     """
     try:
         yield
@@ -55,10 +55,10 @@ def told_once() -> Iterator[None]:
 
 
 def launch_config(args: argparse.Namespace) -> Config:
-    """Read the config and put in what the command line says.
+    """Read the config and apply the options of the command line.
 
-    The work directory is that of the command line, else the config's, else
-    ``work_dirs/`` and the config's name.
+    The work directory is ``--work-dir``, else the config's ``work_dir``, else
+    ``work_dirs/NAME`` with the name of the config.
 
     Args:
         args (argparse.Namespace): See :func:`add_launch_arguments`.
@@ -77,17 +77,17 @@ def launch_config(args: argparse.Namespace) -> Config:
 
 
 def train_detector(cfg: Config, amp: bool = False, resume: str | None = None) -> None:
-    """Train.
+    """Train a detector.
 
     Args:
         cfg (Config): See :func:`launch_config`.
         amp (bool): Automatic mixed precision. Defaults to False.
-        resume (str, optional): A checkpoint to go on from, or ``auto``: the newest in
-            the work directory, if there is one. Defaults to None.
+        resume (str, optional): Checkpoint to resume from, or ``auto`` for the newest
+            one in the work directory, if any. Defaults to None.
 
     Raises:
-        InputError: If the checkpoint is missing, or ``amp`` does not go with the
-            config's optimizer wrapper.
+        InputError: If the checkpoint is missing, or ``amp`` is used with an optimizer
+            wrapper that does not support it.
     """
     if amp:
         _enable_amp(cfg)
@@ -98,7 +98,7 @@ def train_detector(cfg: Config, amp: bool = False, resume: str | None = None) ->
 
 
 def test_detector(cfg: Config, args: argparse.Namespace) -> None:
-    """Test a checkpoint.
+    """Test a checkpoint of a detector.
 
     Args:
         cfg (Config): See :func:`launch_config`.
@@ -125,14 +125,14 @@ def test_detector(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def _checkpoint_path(path: str) -> str:
-    """The same path; a web address is taken as it is."""
+    """Check that a local checkpoint exists; an address is returned unchanged."""
     if "://" not in path and not Path(path).is_file():
         raise InputError(f"checkpoint {path} not found")
     return path
 
 
 def _enable_amp(cfg: Config) -> None:
-    """float16 with a loss scale on a GPU, bfloat16 on a CPU."""
+    """Enable AMP: float16 with loss scaling on a GPU, bfloat16 on a CPU."""
     amp = "BF16OptimWrapper" if get_device() == "cpu" else "AmpOptimWrapper"
     wrapper = cfg.optim_wrapper.get("type", "OptimWrapper")
     if wrapper == "OptimWrapper":
@@ -149,5 +149,5 @@ def _enable_tta(cfg: Config) -> None:
             f"--tta: config {cfg.filename} has no tta_model and tta_pipeline"
         )
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    # Batch shapes fix the size that the augmentation varies.
+    # Batch shapes would fix the input size that test-time augmentation varies.
     cfg.test_dataloader.dataset.update(pipeline=cfg.tta_pipeline, batch_shapes_cfg=None)

@@ -1,4 +1,4 @@
-"""A training loop that goes on within an epoch."""
+"""Training loop that resumes within an epoch."""
 
 from mmengine.runner import EpochBasedTrainLoop
 from mmyolo.registry import LOOPS
@@ -6,15 +6,15 @@ from mmyolo.registry import LOOPS
 
 @LOOPS.register_module()
 class ResumableEpochLoop(EpochBasedTrainLoop):
-    """MMEngine's loop by epochs, for checkpoints saved within an epoch as well.
+    """``EpochBasedTrainLoop`` that also resumes from a checkpoint within an epoch.
 
-    MMEngine would begin such an epoch anew and count its first iterations twice. Here
-    what was done is loaded and passed over, so that the augmentation goes on with the
-    random numbers it would have had.
+    MMEngine restarts such an epoch and counts its first iterations twice. This loop
+    loads and skips the iterations that were done, so that augmentation continues with
+    the random numbers of an uninterrupted run.
     """
 
     def run_epoch(self) -> None:
-        """Train for one epoch, or what is left of it."""
+        """Train for one epoch, or for the rest of an interrupted one."""
         self.runner.call_hook("before_train_epoch")
         self.runner.model.train()
         done = self._iter - self._epoch * len(self.dataloader)

@@ -1,4 +1,4 @@
-"""How the C library hands memory out."""
+"""Settings of the C library's memory allocator."""
 
 import ctypes
 
@@ -6,12 +6,12 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep freed memory, as jemalloc and tcmalloc do.
+    """Make glibc keep freed memory, as jemalloc and tcmalloc do.
 
-    By default it may hand large blocks back to the system in every iteration, and get
-    them again page by page. Whether it does is chance, a matter of what lies where; for
-    YOLO11m at 640 px in PyTorch it is 0 or 20 ms and more of 170. Processes that are
-    forked later do the same. Another C library is left alone.
+    By default glibc may return large blocks to the system in each iteration and get
+    them back page by page, depending on the memory layout. For YOLO11m at 640 px in
+    PyTorch this takes 0 to 20 ms and more of 170 ms. Forked processes inherit the
+    setting. Other C libraries are not changed.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):

@@ -1,4 +1,4 @@
-"""Training that stops before numbers that are none reach a checkpoint."""
+"""NaN guard: stop training before NaN or Inf reaches a checkpoint."""
 
 import logging
 from collections.abc import Iterator
@@ -18,16 +18,20 @@ from .distributed import any_rank
 
 @HOOKS.register_module()
 class NanGuardHook(Hook):
-    """Passes over iterations whose loss or gradient is NaN or infinite; stops if many.
+    """Skip iterations whose loss or gradient is NaN or Inf; stop after several in a row.
 
-    Such an iteration changes neither weights nor BN statistics. An overflow that
-    ``AmpOptimWrapper`` answers with a smaller scale does not count.
+    A skipped iteration changes neither weights nor BN statistics. A gradient overflow
+    that ``AmpOptimWrapper`` handles by reducing the loss scale is not counted.
 
     Args:
-        max_bad_iters (int): How many in a row stop the training. Defaults to 3.
+        max_bad_iters (int): Bad iterations in a row that stop the training, at least
+            1. Defaults to 3.
+
+    Raises:
+        InputError: If ``max_bad_iters`` is below 1.
     """
 
-    priority = "HIGH"  # before the averaging of weights (EMA)
+    priority = "HIGH"  # before the EMA hook
 
     def __init__(self, max_bad_iters: int = 3) -> None:
         if max_bad_iters < 1:
@@ -37,21 +41,21 @@ class NanGuardHook(Hook):
         self._step_refused = False
 
     def before_train(self, runner) -> None:
-        """Look at gradients before each update."""
+        """Check the gradients before each update of the optimizer."""
         self._buffers = [b.clone() for b in runner.model.buffers()]
         optimizer = runner.optim_wrapper.optimizer
         optimizer.register_step_pre_hook(self._refuse_bad_step)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        """Note the BN statistics."""
+        """Copy the BN statistics, to restore them after a bad iteration."""
         _copy(runner.model.buffers(), self._buffers)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        """Count, restore, and stop when it is enough.
+        """Count bad iterations, restore BN statistics, and stop after too many.
 
         Raises:
-            InputError: After ``max_bad_iters`` bad iterations in a row; it names
-                epoch, iteration, loss component and images.
+            InputError: After ``max_bad_iters`` bad iterations in a row; the message
+                names epoch, iteration, loss component and images.
         """
         names = [n for n, v in outputs.items() if not torch.as_tensor(v).isfinite()]
         refused, self._step_refused = self._step_refused, False
@@ -77,10 +81,10 @@ class NanGuardHook(Hook):
         print_log(f"{line}: passed over", logger="current", level=logging.WARNING)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Refuse to save weights that are not finite.
+        """Refuse to save weights that are NaN or Inf.
 
         Raises:
-            InputError: If some are not.
+            InputError: If a tensor of the state dict is not finite.
         """
         bad = [
             name
@@ -95,7 +99,7 @@ class NanGuardHook(Hook):
             )
 
     def _refuse_bad_step(self, optimizer: torch.optim.Optimizer, *_) -> None:
-        """Without gradients an optimizer leaves weights and momentum as they are."""
+        """Drop gradients that are not finite: the optimizer then changes nothing."""
         gradients = [
             p.grad
             for group in optimizer.param_groups
@@ -114,7 +118,7 @@ def _copy(source: Iterator[Tensor], target: Iterator[Tensor]) -> None:
 
 
 def _image_names(runner, batch_idx: int) -> list[str]:
-    """Images of a training batch, without those that a mosaic adds."""
+    """Paths of the images of a training batch, without those that mosaic adds."""
     loader = runner.train_dataloader
     indices = list(loader.batch_sampler)[batch_idx]
     return [loader.dataset.get_data_info(i)["img_path"] for i in indices]

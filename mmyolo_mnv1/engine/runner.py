@@ -1,5 +1,6 @@
-"""MMEngine's runner for configs with late values."""
+"""Runner: CPU and GPU training, safe checkpoints, configs with late values."""
 
+import copy
 import errno
 import logging
 import os
@@ -29,32 +30,32 @@ from .accumulation import accumulate
 from .distributed import check_same_config, start_process_group
 from .memory import keep_freed_memory
 
-#: No space left, quota exceeded, file too large.
+#: Error numbers of a full disk: no space, quota exceeded, file too large.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @RUNNERS.register_module()
 class YOLO11Runner(Runner):
-    """Runner for configs with late values that trains on CPUs too, and dies safely.
+    """MMEngine's runner with crash-safe checkpoints and distributed training on CPUs.
 
-    It says what a checkpoint did not fit, loads none that would run code, writes none
-    in part, and goes on from the last one when torchrun restarts it.
-    ``runner_type = "YOLO11Runner"`` in a config makes MMYOLO's ``train.py`` and
-    ``test.py`` use it.
+    It loads checkpoints without running code in them, reports tensors that do not
+    match, writes checkpoints atomically, and resumes from the last one when torchrun
+    restarts it. ``runner_type = "YOLO11Runner"`` in a config makes MMYOLO's
+    ``train.py`` and ``test.py`` use it.
     """
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> "YOLO11Runner":
-        """Build a runner from a config with or without placeholders.
+        """Build a runner from a config.
 
         Args:
-            cfg (Config): See :func:`mmyolo_mnv1.config.resolve`.
+            cfg (Config): Its late values are updated in a copy.
 
         Raises:
-            InputError: If the config contradicts itself, or a checkpoint that it names
-                is missing.
+            InputError: If a late value is refused, or a checkpoint file of the config
+                does not exist.
         """
-        cfg = resolve(cfg)
+        cfg = resolve(copy.deepcopy(cfg))
         for place, path in _named_checkpoints(cfg):
             if path and "://" not in path and not Path(path).is_file():
                 raise InputError(
@@ -67,10 +68,10 @@ class YOLO11Runner(Runner):
         return super().from_cfg(cfg)
 
     def setup_env(self, env_cfg: dict) -> None:
-        """Let processes meet, on GPUs or CPUs, and compare their configs.
+        """Initialise the process group and compare the configs of its processes.
 
         Raises:
-            InputError: If they cannot meet, or differ.
+            InputError: If a process group cannot be initialised, or configs differ.
         """
         if self.distributed and not is_distributed():
             dist_cfg = env_cfg.get("dist_cfg", {})
@@ -80,7 +81,7 @@ class YOLO11Runner(Runner):
         check_same_config(self.cfg)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """Wrap as MMEngine does; on a CPU DDP knows neither devices nor SyncBN."""
+        """Wrap the model for DDP; on a CPU without device ids and SyncBN."""
         if self.distributed and get_device() == "cpu" and not is_model_wrapper(model):
             model = revert_sync_batchnorm(model)
             model_wrapper_cfg = {
@@ -92,10 +93,10 @@ class YOLO11Runner(Runner):
         return super().wrap_model(model_wrapper_cfg, model)
 
     def build_optim_wrapper(self, optim_wrapper):
-        """Build it, with gradients accumulated up to ``nominal_batch_size``.
+        """Build the wrapper, with gradient accumulation up to ``nominal_batch_size``.
 
         Raises:
-            InputError: If an optimizer for several processes has one.
+            InputError: If ZeroRedundancyOptimizer is used in a single process.
         """
         nominal = self.cfg.get("nominal_batch_size")
         is_config = isinstance(optim_wrapper, dict)
@@ -120,13 +121,13 @@ class YOLO11Runner(Runner):
         return checkpoint_loaders(bool(self.cfg.get("allow_unsafe_checkpoint")))
 
     def _maybe_compile(self, target: str) -> None:
-        """Compile the network's parts if the config says ``compile``.
+        """Compile backbone, neck and head if the config has ``compile``.
 
-        MMEngine compiles all of ``train_step``, optimizer included, which PyTorch 2.12
-        cannot follow.
+        MMEngine compiles all of ``train_step`` with the optimizer, which PyTorch 2.12
+        cannot trace.
 
         Args:
-            target (str): What MMEngine would compile.
+            target (str): Method that MMEngine would compile; not used.
         """
         options = self.cfg.get("compile")
         if not options:
@@ -134,8 +135,8 @@ class YOLO11Runner(Runner):
         options = {} if options is True else dict(options)
         model = self.model.module if is_model_wrapper(self.model) else self.model
         if get_device() == "cpu":
-            # Fused with its neighbours, its gradient is C++ that does not compile
-            # (PyTorch 2.12.1, channels last).
+            # Inductor's C++ for the gradient of max pooling, fused with neighbours,
+            # does not compile (PyTorch 2.12.1, channels last).
             for module in model.modules():
                 if isinstance(module, nn.MaxPool2d):
                     module.forward = torch.compiler.disable(module.forward)
@@ -144,14 +145,14 @@ class YOLO11Runner(Runner):
         self.logger.info("the network is compiled in the first iterations: be patient")
 
     def train(self) -> nn.Module:
-        """Train.
+        """Train, from the start or from a checkpoint.
 
         Raises:
-            InputError: If the disk is full.
+            InputError: If the disk is full; names the last good checkpoint.
         """
         last = Path(self.work_dir) / "last_checkpoint"
         if is_main_process() and not self._resume:
-            last.unlink(missing_ok=True)  # an earlier run's
+            last.unlink(missing_ok=True)  # of an earlier run
         try:
             return super().train()
         except OSError as e:
@@ -164,9 +165,9 @@ class YOLO11Runner(Runner):
             ) from None
 
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
-        """Save to a temporary file, read it back, and then give it its name.
+        """Write a checkpoint atomically, after verifying its checksums.
 
-        All processes have to call it. A remote ``out_dir`` is left to MMEngine.
+        A collective: all processes call it. MMEngine writes to a remote ``out_dir``.
 
         Args:
             out_dir (str): Folder.
@@ -178,7 +179,7 @@ class YOLO11Runner(Runner):
             if isinstance(optimizer, ZeroRedundancyOptimizer) and kwargs.get(
                 "save_optimizer", True
             ):
-                optimizer.state_dict()  # sends its part to the main process
+                optimizer.state_dict()  # sends its shard to the main process
             return
         if "://" in out_dir:
             super().save_checkpoint(out_dir, filename, *args, **kwargs)
@@ -188,14 +189,14 @@ class YOLO11Runner(Runner):
             _check_archive(temporary)
 
     def resume(self, filename: str, *args, **kwargs) -> None:
-        """Go on from a checkpoint.
+        """Resume training from a checkpoint.
 
         Args:
             filename (str): The checkpoint.
             args, kwargs: See the parent.
 
         Raises:
-            InputError: If it holds weights only.
+            InputError: If it contains weights only.
         """
         try:
             super().resume(filename, *args, **kwargs)
@@ -206,14 +207,15 @@ class YOLO11Runner(Runner):
             ) from None
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
-        """Load weights and compare what the file has with what the model wants.
+        """Load a checkpoint safely and report tensors that do not match the model.
 
         Args:
             filename (str): The checkpoint.
             args, kwargs: See the parent.
 
         Raises:
-            InputError: If it is no checkpoint, or no tensor fits.
+            InputError: If the file is no checkpoint, would run code, or no tensor
+                matches.
         """
         try:
             with self._loaders():
@@ -242,7 +244,7 @@ class YOLO11Runner(Runner):
 
 
 def _named_checkpoints(cfg: Config) -> Iterator[tuple[str, str | None]]:
-    """Where a config names checkpoints, and which; web addresses included."""
+    """Fields of a config that name checkpoints, with their files or addresses."""
     yield "load_from", cfg.get("load_from")
 
     def walk(node: Any, place: str) -> Iterator[tuple[str, str]]:

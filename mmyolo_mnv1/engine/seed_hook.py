@@ -1,13 +1,12 @@
-"""Random numbers that follow from the epoch."""
+"""Random numbers that depend on the epoch and the batch only."""
 
-import multiprocessing
 import os
 import random
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator
 from functools import partial
-from multiprocessing.sharedctypes import Synchronized
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,25 +15,26 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import set_random_seed
 from mmyolo.registry import HOOKS
-from torch.utils.data import Dataset
+from torch.utils.data import Sampler
 
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Seeds every epoch from ``randomness.seed``, the epoch and the rank.
+    """Seed every epoch, and every batch of training data.
 
-    And each batch of training data from that and from what is in it. Nothing about
-    random generators then needs to be in a checkpoint: a resumed run augments as the
-    uninterrupted one would have, with any number of workers. These need not be started
-    again; forking a process that trains on a CPU costs it a copy of its memory.
+    The seed of an epoch follows from ``randomness.seed``, the epoch and the rank; the
+    seed of a batch from that and from its indices. A checkpoint therefore needs no
+    state of random generators: a resumed run augments as the uninterrupted one, with
+    any number of workers. Workers may live longer than an epoch.
     """
 
     def before_train(self, runner) -> None:
-        """Have batches seeded, in this process or in workers."""
+        """Seed batches in the process that loads them: this one, or a worker."""
         loader = runner.train_dataloader
-        self._seed = multiprocessing.Value("q", 0)  # workers see what is set later
-        # PyTorch asks a dataset that has this for whole batches.
-        loader.dataset.__getitems__ = partial(_load_batch, loader.dataset, self._seed)
+        self._batches = SeededBatchSampler(loader.batch_sampler)
+        # DataLoader refuses a new batch sampler by plain assignment; this one yields
+        # the same batches.
+        object.__setattr__(loader, "batch_sampler", self._batches)
         loader.worker_init_fn = partial(
             _start_worker, num_workers=loader.num_workers, rank=0, seed=runner.seed
         )
@@ -43,35 +43,70 @@ class EpochSeedHook(Hook):
         """Seed this process, and the batches of the epoch."""
         seed = _mix(runner.seed, runner.epoch, get_rank())
         set_random_seed(seed)
-        self._seed.value = seed
+        self._batches.seed = seed
 
 
-def _load_batch(dataset: Dataset, seed: Synchronized, indices: Sequence[int]) -> list:
-    """Samples of a batch, with random numbers of its own."""
-    mixed = _mix(seed.value, *indices)
-    random.seed(mixed)
-    np.random.seed(mixed)
-    torch.manual_seed(mixed)
-    return [dataset[index] for index in indices]
+class SeededBatchSampler:
+    """A batch sampler whose batches are :class:`SeededBatch`.
+
+    Args:
+        batch_sampler (Sampler): Yields lists of indices. Its attributes are available
+            here.
+    """
+
+    def __init__(self, batch_sampler: Sampler) -> None:
+        self.batch_sampler = batch_sampler
+        self.seed = 0
+
+    def __iter__(self) -> Iterator["SeededBatch"]:
+        return (SeededBatch(indices, self.seed) for indices in self.batch_sampler)
+
+    def __len__(self) -> int:
+        return len(self.batch_sampler)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.batch_sampler, name)
+
+
+class SeededBatch(list):
+    """Indices of a batch; iteration seeds the random generators of the process.
+
+    A data loader iterates over them where it loads the samples.
+
+    Args:
+        indices (Iterable[int]): Indices of samples.
+        seed (int): Seed of the epoch, 0 or more.
+    """
+
+    def __init__(self, indices=(), seed: int = 0) -> None:
+        super().__init__(indices)
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[int]:
+        mixed = _mix(self.seed, *super().__iter__())
+        random.seed(mixed)
+        np.random.seed(mixed)
+        torch.manual_seed(mixed)
+        return super().__iter__()
 
 
 def _mix(*numbers: int) -> int:
-    """A seed below 2^31 that depends on all of some numbers, 0 or more."""
+    """A seed below 2^31 that depends on all numbers, each 0 or more."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
 
 
 def _start_worker(worker_id: int, **kwargs) -> None:
-    """Seed a worker, and have it end by SIGTERM only if its parent sends that.
+    """Seed a worker, and end it by SIGTERM only if its parent sends the signal.
 
-    A scheduler sends SIGTERM to all processes of a job. Without its workers, the one
-    that trains could not come to the end of an iteration and save.
+    A scheduler sends SIGTERM to all processes of a job. The training process needs its
+    workers to finish the iteration and save a checkpoint.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    threading.Thread(target=_obey_parent, daemon=True).start()
+    threading.Thread(target=_exit_on_sigterm_of_parent, daemon=True).start()
     worker_init_fn(worker_id, **kwargs)
 
 
-def _obey_parent() -> None:
+def _exit_on_sigterm_of_parent() -> None:
     while signal.sigwaitinfo([signal.SIGTERM]).si_pid != os.getppid():
         pass
     os._exit(0)

@@ -1,4 +1,4 @@
-"""One set of BN statistics for all processes."""
+"""Synchronisation of BN statistics between processes."""
 
 from mmengine.dist import all_reduce_params
 from mmengine.hooks import EMAHook, Hook
@@ -7,14 +7,14 @@ from mmyolo.registry import HOOKS
 
 @HOOKS.register_module()
 class SyncStatisticsHook(Hook):
-    """Averages BN statistics over the processes at the end of each epoch.
+    """Average the BN statistics of all processes at the end of each epoch.
 
-    Those of the averaged weights (EMA) too, which MMEngine's ``SyncBuffersHook`` leaves
-    alone. Every process then validates the model that is saved.
+    Includes the EMA model, which MMEngine's ``SyncBuffersHook`` does not. Every
+    process then validates the model that is saved.
     """
 
     def after_train_epoch(self, runner) -> None:
-        """Average."""
+        """Average the floating-point buffers."""
         averaged = (h.ema_model for h in runner.hooks if isinstance(h, EMAHook))
         for model in (runner.model, *averaged):
             statistics = [b for b in model.buffers() if b.is_floating_point()]

@@ -1,7 +1,8 @@
-# YOLO11; num_classes follows from the dataset's classes.
+# YOLO11; the number of classes follows from the dataset's classes.
 model = dict(
     type="YOLO11Detector",
     scale="m",
+    default_num_classes="${num_classes}",
     channels_last=True,
     data_preprocessor=dict(
         type="YOLOv5DetDataPreprocessor",

@@ -1,7 +1,8 @@
-"""The detector in which scale, class count and widths are each said once."""
+"""YOLO11 detector: passes shared settings on to backbone, neck and head."""
 
 import copy
 import inspect
+from typing import Any
 
 import torch
 from mmdet.utils import ConfigType
@@ -13,29 +14,34 @@ from ...errors import InputError
 
 @MODELS.register_module()
 class YOLO11Detector(YOLODetector):
-    """YOLO detector that passes on to its parts what they share.
+    """YOLO detector whose parts share a scale and a number of classes.
 
-    - ``scale`` goes to the neck, the head, and a backbone that has scales;
-    - ``num_classes`` goes to the head and the assigner;
-    - the neck takes its ``in_channels`` from the maps that the backbone gives, whoever
-      wrote the backbone, unless the neck's config names them.
+    - ``scale`` goes to the neck, the head module, and a backbone that has scales;
+    - ``num_classes`` goes to the head module and the assigner;
+    - ``in_channels`` of the neck are those of the backbone's output maps, unless the
+      neck's config has them.
+
+    Each may be set on the detector or on a part, as in other OpenMMLab configs.
 
     Args:
         backbone (dict): Backbone config.
         neck (dict): Neck config.
         bbox_head (dict): Head config with a ``head_module``.
-        scale (str): One of n, s, m, l, x. Defaults to 'm'.
-        num_classes (int): Number of classes. Defaults to 80.
-        channels_last (bool): Whether weights, and with them all maps, lie in memory
-            channels last: quicker on CPUs, and on GPUs in half precision.
-            Defaults to False.
+        scale (str, optional): One of n, s, m, l, x. Defaults to None: that of a part,
+            else 'm'.
+        num_classes (int, optional): Number of classes. Defaults to None: that of a
+            part, else ``default_num_classes``.
+        default_num_classes (int): Number of classes of the dataset. Defaults to 80.
+        channels_last (bool): Whether weights and feature maps are stored in
+            channels-last memory format: faster on CPUs, and on GPUs in half
+            precision. Defaults to False.
         train_cfg (dict, optional): Training config with an ``assigner``.
             Defaults to None.
         kwargs: See :class:`mmyolo.models.detectors.YOLODetector`.
 
     Raises:
-        InputError: If the scale is unknown, or the backbone's maps do not have strides
-            8, 16 and 32.
+        InputError: If the scale is unknown, two places set different values, or the
+            backbone's maps do not have strides 8, 16 and 32.
     """
 
     def __init__(
@@ -43,8 +49,9 @@ class YOLO11Detector(YOLODetector):
         backbone: ConfigType,
         neck: ConfigType,
         bbox_head: ConfigType,
-        scale: str = "m",
-        num_classes: int = 80,
+        scale: str | None = None,
+        num_classes: int | None = None,
+        default_num_classes: int = 80,
         channels_last: bool = False,
         train_cfg: ConfigType | None = None,
         **kwargs,
@@ -52,17 +59,45 @@ class YOLO11Detector(YOLODetector):
         backbone, neck, bbox_head, train_cfg = copy.deepcopy(
             (backbone, neck, bbox_head, train_cfg)
         )
+        module = {"bbox_head.head_module": bbox_head["head_module"]}
+        scaled = {"neck": neck, **module}
         if "scale" in inspect.signature(MODELS.get(backbone["type"])).parameters:
-            backbone["scale"] = scale
+            scaled["backbone"] = backbone
+        _share("scale", scale, "m", scaled)
+        if train_cfg:
+            module["train_cfg.assigner"] = train_cfg["assigner"]
+        _share("num_classes", num_classes, default_num_classes, module)
         if "in_channels" not in neck:
             neck["in_channels"] = _out_channels(backbone)
-        neck["scale"] = scale
-        bbox_head["head_module"].update(scale=scale, num_classes=num_classes)
-        if train_cfg:
-            train_cfg["assigner"]["num_classes"] = num_classes
         super().__init__(backbone, neck, bbox_head, train_cfg=train_cfg, **kwargs)
         if channels_last:
             self.to(memory_format=torch.channels_last)
+
+
+def _share(name: str, value: Any, default: Any, parts: dict[str, ConfigType]) -> None:
+    """Set one value in the config of every part.
+
+    Args:
+        name (str): Name of the argument.
+        value (Any): Value on the detector; None if it is not set there.
+        default (Any): Value if no place sets it.
+        parts (dict[str, dict]): Configs by their place in the model; changed.
+
+    Raises:
+        InputError: If two places set different values.
+    """
+    values = {f"model.{name}": value}
+    values |= {f"model.{place}.{name}": part.get(name) for place, part in parts.items()}
+    (first, value), *others = [
+        item for item in values.items() if item[1] is not None
+    ] or [("", default)]
+    for place, other in others:
+        if other != value:
+            raise InputError(
+                f"{first} is {value!r} and {place} is {other!r}: set one of them"
+            )
+    for part in parts.values():
+        part[name] = value
 
 
 @torch.no_grad()

@@ -1,0 +1,321 @@
+"""Late values of a config: values that follow from others, and ``${name}`` placeholders.
+
+MMEngine evaluates a base file before its children, so a base cannot compute with a
+value that a child sets. Bases therefore contain ``${name}``, and :func:`put_in`
+replaces it when every file has been read.
+"""
+
+import copy
+import os
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from mmdet.utils import replace_cfg_vals
+from mmengine.config import Config, ConfigDict
+
+from .errors import STRIDE, InputError, is_valid_size
+
+#: Names that are computed, each with the name that a config has to set for it.
+DERIVED = dict(
+    input_scale="img_scale",
+    input_size="img_scale",
+    num_classes="classes",
+    ann_paths="ann_files",
+    switch_epoch="close_mosaic_epochs",
+)
+INPUTS = {*DERIVED.values(), "rho"}
+
+#: Start of a placeholder; no other text in a config may contain it.
+MARK = "${"
+#: Key under which a config notes the values that its placeholders had.
+NOTES = "resolved"
+
+Path = tuple[str | int, ...]
+
+
+class Place(NamedTuple):
+    """A placeholder that was replaced.
+
+    Args:
+        template (str): Text with ``${name}``.
+        value (Any): Its replacement.
+    """
+
+    template: str
+    value: Any
+
+
+class LateValues(NamedTuple):
+    """A config with its late values, and a record of what was put in.
+
+    Args:
+        values (ConfigDict): The config without placeholders.
+        places (dict[Path, Place]): Replaced placeholders by their path.
+        added (set[str]): Top-level names that were computed.
+    """
+
+    values: ConfigDict
+    places: dict[Path, Place]
+    added: set[str]
+
+    @property
+    def names(self) -> set[str]:
+        """Top-level names that other values follow from."""
+        templates = " ".join(place.template for place in self.places.values())
+        return INPUTS | set(re.findall(r"\$\{(\w+)", templates))
+
+    def take_out(self, values: ConfigDict) -> tuple[dict, dict[Path, Place]]:
+        """Restore the placeholders of a config.
+
+        Args:
+            values (ConfigDict): The config as it is now.
+
+        Returns:
+            tuple[dict, dict[Path, Place]]: A copy with placeholders, and the places
+            where the value was changed since; they keep their value.
+        """
+        edited = {}
+
+        def restore(path: Path, node: Any) -> Any:
+            place = self.places.get(path)
+            if place is None:
+                return node
+            if node == place.value:
+                return place.template
+            edited[path] = place
+            return node
+
+        templates = _map(values, restore)
+        for name in self.added:
+            templates.pop(name, None)
+        return templates, edited
+
+
+def put_in(
+    values: dict, filename: str | None, edited: dict[Path, Place] | None = None
+) -> LateValues:
+    """Compute the values that follow from others and replace placeholders.
+
+    - ``img_scale`` (width, height in pixels) times ``rho``, the resolution multiplier
+      of MobileNets, rounded to multiples of 32, is ``input_scale``; its longer side is
+      ``input_size``;
+    - ``classes`` gives ``num_classes``;
+    - ``data_root`` and ``ann_files`` give ``ann_paths``;
+    - ``max_epochs`` minus ``close_mosaic_epochs`` is ``switch_epoch``.
+
+    Args:
+        values (dict): The config as read from files; not changed.
+        filename (str, optional): Its file, for messages.
+        edited (dict[Path, Place], optional): Places whose value was changed by hand.
+
+    Returns:
+        LateValues: The config and the record.
+
+    Raises:
+        InputError: If a value is out of range, the model's or a dataset's classes
+            disagree with ``classes``, a placeholder names nothing, a value of a dumped
+            config was changed, or an edited place would have got another value.
+    """
+    values = ConfigDict(_map(values, lambda _, node: node))
+    given = set(values)
+    _check_dump(values, filename)
+    _derive(values)
+    templates: dict[Path, str] = {}
+
+    def note(path: Path, node: Any) -> Any:
+        if isinstance(node, str) and MARK in node:
+            templates[path] = node
+        return node
+
+    _map(values, note)
+    if templates:
+        wanted = set(re.findall(r"\$\{(\w+)", " ".join(templates.values())))
+        values[NOTES] = {
+            name: values[name]
+            for name in sorted((wanted | INPUTS) - set(DERIVED))
+            if name in values and MARK not in str(values[name])
+        }
+    for path, place in (edited or {}).items():
+        if _replace(dict(values, _=place.template), filename)["_"] != place.value:
+            raise InputError(
+                f"config {filename}: {'.'.join(map(str, path))} was changed, and "
+                f"{place.template} now has another value: change only one of them"
+            )
+    values = _replace(values, filename)
+    _check_classes(values)
+    places = {
+        path: Place(template, copy.deepcopy(_at(values, path)))
+        for path, template in templates.items()
+    }
+    return LateValues(values, {**(edited or {}), **places}, set(values) - given)
+
+
+def input_scale(img_scale: tuple[int, int], rho: float) -> tuple[int, int]:
+    """Input width and height: ``img_scale`` times ``rho``, in multiples of 32.
+
+    Args:
+        img_scale (tuple[int, int]): Nominal width and height in pixels, multiples
+            of 32.
+        rho (float): Resolution multiplier (MobileNets, arXiv 1704.04861, section
+            3.4), above 0 and at most 1.
+
+    Raises:
+        InputError: If either is out of range.
+    """
+    if not is_valid_size(img_scale):
+        raise InputError(
+            f"img_scale is {img_scale!r}: give (width, height) in multiples of "
+            f"{STRIDE}, such as (640, 640)"
+        )
+    if isinstance(rho, bool) or not isinstance(rho, (int, float)) or not 0 < rho <= 1:
+        raise InputError(
+            f"rho is {rho!r}: give a number above 0, at most 1, such as 0.8"
+        )
+    scale = tuple(STRIDE * round(side * rho / STRIDE) for side in img_scale)
+    if min(scale) < STRIDE:
+        raise InputError(f"rho {rho} leaves less than {STRIDE} px of {img_scale}")
+    return scale
+
+
+def _map(node: Any, change: Callable[[Path, Any], Any], path: Path = ()) -> Any:
+    """Copy nested dicts, lists and tuples; ``change`` replaces nodes, outermost first.
+
+    MMEngine's ``_scope_`` of no or this package is left out: no registry has it.
+    """
+    changed = change(path, node)
+    if changed is not node:
+        return changed
+    if isinstance(node, dict):
+        return {
+            key: _map(value, change, (*path, key))
+            for key, value in node.items()
+            if key != "_scope_" or value not in (None, "mmyolo_mnv1")
+        }
+    if isinstance(node, (list, tuple)):
+        return type(node)(_map(v, change, (*path, i)) for i, v in enumerate(node))
+    return node
+
+
+def _at(node: Any, path: Path) -> Any:
+    for key in path:
+        node = node[key]
+    return node
+
+
+def _derive(values: ConfigDict) -> None:
+    """Compute the values that follow from others."""
+    if "img_scale" in values:
+        values.input_scale = input_scale(values.img_scale, values.get("rho", 1.0))
+        values.input_size = max(values.input_scale)
+    if "classes" in values:
+        count = _count_classes(values.classes)
+        if values.setdefault("num_classes", count) != count:
+            raise _contradiction("num_classes", values.num_classes, count)
+    if "ann_files" in values:
+        _check_paths(values)
+        values.data_root = os.path.join(values.data_root, "")
+        values.ann_paths = {
+            split: os.path.join(values.data_root, file)
+            for split, file in values.ann_files.items()
+        }
+    if "close_mosaic_epochs" in values:
+        for name in ("max_epochs", "close_mosaic_epochs"):
+            if not isinstance(values[name], int) or values[name] < 0:
+                raise InputError(f"{name} is {values[name]!r}: give a whole number")
+        values.switch_epoch = max(values.max_epochs - values.close_mosaic_epochs, 0)
+
+
+def _replace(values: dict, filename: str | None) -> ConfigDict:
+    """Replace placeholders, also those within replacements.
+
+    Raises:
+        InputError: If a placeholder names nothing or itself.
+    """
+    cfg = Config(values)
+    for _ in range(5):
+        if MARK not in str(cfg._cfg_dict):
+            return cfg._cfg_dict
+        try:
+            cfg = replace_cfg_vals(cfg)
+        except KeyError as e:
+            name = DERIVED.get(e.args[0], e.args[0])
+            raise InputError(
+                f"config {filename}: ${{{name}}} is wanted: set {name}"
+            ) from None
+    raise InputError(f"config {filename}: a ${{name}} stands for itself")
+
+
+def _count_classes(classes: Any) -> int:
+    if (
+        not isinstance(classes, (tuple, list))
+        or not classes
+        or not all(isinstance(name, str) for name in classes)
+    ):
+        raise InputError(
+            f"classes is {classes!r}: give the names in a tuple, such as ('cat', 'dog')"
+        )
+    twice = sorted({name for name in classes if list(classes).count(name) > 1})
+    if twice:
+        raise InputError(f"classes names {twice} more than once: remove the repetition")
+    return len(classes)
+
+
+def _check_paths(values: ConfigDict) -> None:
+    files = values.ann_files.values() if isinstance(values.ann_files, dict) else [None]
+    if not all(isinstance(path, str) for path in (values.data_root, *files)):
+        raise InputError(
+            f"data_root is {values.data_root!r} and ann_files is "
+            f"{values.ann_files!r}: give a folder, and a file for each of train, val "
+            "and test"
+        )
+    if isinstance(values.get("ignore_classes"), str):
+        raise InputError(
+            f"ignore_classes is {values.ignore_classes!r}: give the names in a tuple"
+        )
+
+
+def _check_dump(values: ConfigDict, filename: str | None) -> None:
+    """Refuse a dumped config in which a late value was changed in one place only.
+
+    Raises:
+        InputError: If a noted value differs from the config's.
+    """
+    for name, value in values.get(NOTES, {}).items():
+        if values.get(name) != value:
+            raise InputError(
+                f"config {filename} is a dump, with {name} = {value!r} in every "
+                f"place: set {name} = {values.get(name)!r} in a child of the config "
+                "that was dumped"
+            )
+
+
+def _check_classes(values: ConfigDict) -> None:
+    """Refuse a model or dataset whose classes disagree with ``classes``."""
+    if "num_classes" not in values:
+        return
+    model = values.get("model") or {}
+    model = model.get("module", model)  # test-time augmentation wraps it
+    for place in ("model", "model.bbox_head.head_module", "model.train_cfg.assigner"):
+        part = model
+        for key in place.split(".")[1:]:
+            part = part.get(key) or {}
+        if part.get("num_classes", values.num_classes) != values.num_classes:
+            raise _contradiction(
+                f"{place}.num_classes", part.num_classes, values.num_classes
+            )
+    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        dataset = (values.get(name) or {}).get("dataset", {})
+        classes = dataset.get("metainfo", {}).get("classes", values.classes)
+        if tuple(classes) != tuple(values.classes):
+            raise InputError(
+                f"{name}.dataset.metainfo.classes is {tuple(classes)} and classes is "
+                f"{tuple(values.classes)}: leave metainfo out, it follows from classes"
+            )
+
+
+def _contradiction(place: str, value: Any, count: int) -> InputError:
+    return InputError(
+        f"{place} is {value!r} and classes has {count} names: leave it out, it follows "
+        "from classes"
+    )

@@ -1,7 +1,5 @@
 # What every config needs to run: registration, scope, hooks, logging.
-custom_imports = dict(
-    imports=["mmyolo_mnv1", "mmyolo_mnv1.registration"], allow_failed_imports=False
-)
+custom_imports = dict(imports=["mmyolo_mnv1.registration"], allow_failed_imports=False)
 default_scope = "mmyolo"
 
 default_hooks = dict(

@@ -6,6 +6,7 @@ from .checkpoint_hook import SafeCheckpointHook
 from .ema_hook import UpdateEMAHook
 from .loop import ResumableEpochLoop
 from .nan_guard_hook import NanGuardHook
+from .pipeline_switch_hook import InnerPipelineSwitchHook
 from .runner import YOLO11Runner
 from .seed_hook import EpochSeedHook
 from .sync_hook import SyncStatisticsHook
@@ -13,6 +14,7 @@ from .sync_hook import SyncStatisticsHook
 __all__ = [
     "BF16OptimWrapper",
     "EpochSeedHook",
+    "InnerPipelineSwitchHook",
     "NanGuardHook",
     "ResumableEpochLoop",
     "SafeCheckpointHook",

@@ -22,7 +22,10 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="config file")
     parser.add_argument("--work-dir", help="for logs and checkpoints")
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, help="K=V: change values of the config"
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        help="K=V: config values",
     )
     launchers = ["none", "pytorch", "slurm", "mpi"]
     parser.add_argument("--launcher", choices=launchers, default="none")

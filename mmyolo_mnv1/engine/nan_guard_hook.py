@@ -18,7 +18,7 @@ from .distributed import any_rank
 
 @HOOKS.register_module()
 class NanGuardHook(Hook):
-    """Skip iterations whose loss or gradient is NaN or Inf; stop after several in a row.
+    """Skip iterations with a NaN or Inf loss or gradient; stop after several in a row.
 
     A skipped iteration changes neither weights nor BN statistics. A gradient overflow
     that ``AmpOptimWrapper`` handles by reducing the loss scale is not counted.

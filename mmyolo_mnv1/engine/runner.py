@@ -5,10 +5,8 @@ import errno
 import logging
 import os
 import zipfile
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -17,9 +15,10 @@ from mmengine.dist import is_distributed, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import ZeroRedundancyOptimizer
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 from mmyolo.registry import RUNNERS
 from torch import nn
+from torch.utils.data import DataLoader
 
 from ..config import resolve
 from ..errors import InputError
@@ -27,6 +26,7 @@ from ..files import replacing
 from ..weights import UNREADABLE, compare_tensors
 from ..weights.mmengine_loader import checkpoint_loaders
 from .accumulation import accumulate
+from .checks import check_files, check_vis_backends, warn_of_lost_hooks
 from .distributed import check_same_config, start_process_group
 from .memory import keep_freed_memory
 
@@ -44,6 +44,9 @@ class YOLO11Runner(Runner):
     ``train.py`` and ``test.py`` use it.
     """
 
+    _loading = ""  # checkpoint that is being loaded
+    _resuming = False
+
     @classmethod
     def from_cfg(cls, cfg: Config) -> "YOLO11Runner":
         """Build a runner from a config.
@@ -52,20 +55,31 @@ class YOLO11Runner(Runner):
             cfg (Config): Its late values are updated in a copy.
 
         Raises:
-            InputError: If a late value is refused, or a checkpoint file of the config
-                does not exist.
+            InputError: If a late value is refused, a checkpoint file of the config does
+                not exist, or a visualisation backend is not installed.
         """
         cfg = resolve(copy.deepcopy(cfg))
-        for place, path in _named_checkpoints(cfg):
-            if path and "://" not in path and not Path(path).is_file():
-                raise InputError(
-                    f"{place} is {path}, which is not found: correct the path or "
-                    "leave it out"
-                )
+        check_files(cfg)
+        check_vis_backends(cfg)
         restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
         if restarts and (Path(cfg.work_dir) / "last_checkpoint").is_file():
             cfg.resume, cfg.load_from = True, None
-        return super().from_cfg(cfg)
+        runner = super().from_cfg(cfg)
+        warn_of_lost_hooks(cfg, runner.logger)
+        return runner
+
+    @staticmethod
+    def build_dataloader(dataloader: DataLoader | dict, *args, **kwargs) -> DataLoader:
+        """Build a data loader; without workers, options of workers are left out.
+
+        Args:
+            dataloader (DataLoader or dict): See the parent.
+            args, kwargs: See the parent.
+        """
+        if isinstance(dataloader, dict) and not dataloader.get("num_workers"):
+            dataloader = {**dataloader, "persistent_workers": False}
+            dataloader.pop("prefetch_factor", None)
+        return Runner.build_dataloader(dataloader, *args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
         """Initialise the process group and compare the configs of its processes.
@@ -164,6 +178,37 @@ class YOLO11Runner(Runner):
                 f"room and --resume; the last good checkpoint is {good}"
             ) from None
 
+    def test(self) -> dict:
+        """Test the checkpoint of ``load_from``, also if the config says ``resume``.
+
+        A config that a resumed training dumped does.
+        """
+        self._resume = False
+        return super().test()
+
+    def val(self) -> dict:
+        """Validate the checkpoint of ``load_from``; see :meth:`test`."""
+        self._resume = False
+        return super().val()
+
+    def load_or_resume(self) -> None:
+        """Load or resume; find the last checkpoint in a moved work directory too.
+
+        Raises:
+            InputError: If ``last_checkpoint`` names a file that does not exist.
+        """
+        if self._resume and self._load_from is None and not self._has_loaded:
+            path = find_latest_checkpoint(self.work_dir)
+            if path and "://" not in path and not Path(path).is_file():
+                moved = Path(self.work_dir) / Path(path).name
+                if not moved.is_file():
+                    raise InputError(
+                        f"{self.work_dir}/last_checkpoint names {path}, which is not "
+                        "found: name a checkpoint with --resume, or remove that file"
+                    )
+                self._load_from = str(moved)
+        super().load_or_resume()
+
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
         """Write a checkpoint atomically, after verifying its checksums.
 
@@ -196,8 +241,9 @@ class YOLO11Runner(Runner):
             args, kwargs: See the parent.
 
         Raises:
-            InputError: If it contains weights only.
+            InputError: If it contains weights only, or weights of another model.
         """
+        self._resuming = True
         try:
             super().resume(filename, *args, **kwargs)
         except KeyError as e:
@@ -217,6 +263,7 @@ class YOLO11Runner(Runner):
             InputError: If the file is no checkpoint, would run code, or no tensor
                 matches.
         """
+        self._loading = filename
         try:
             with self._loaders():
                 checkpoint = super().load_checkpoint(filename, *args, **kwargs)
@@ -228,33 +275,38 @@ class YOLO11Runner(Runner):
                 f"{filename} cannot be loaded ({type(e).__name__}: {line}): give a "
                 "checkpoint"
             ) from None
+        return checkpoint
+
+    def call_hook(self, fn_name: str, **kwargs) -> None:
+        """Call hooks; compare a checkpoint with the model before hooks load it."""
+        if fn_name == "after_load_checkpoint":
+            self._compare(kwargs["checkpoint"])
+        super().call_hook(fn_name, **kwargs)
+
+    def _compare(self, checkpoint: dict) -> None:
+        """Report tensors of a checkpoint that do not match the model.
+
+        Raises:
+            InputError: If none matches, or training is resumed and one does not.
+        """
         model = self.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
         given = checkpoint.get("state_dict", checkpoint)
-        fits, message = compare_tensors(given, model.state_dict())
+        fits, problem = compare_tensors(given, model.state_dict())
+        if not problem:
+            return
+        message = f"{self._loading}: {problem}"
         if not fits:
             raise InputError(
-                f"{filename}: {message}: the checkpoint is of another model, or of "
-                "another form"
+                f"{message}: the checkpoint is of another model, or of another form"
             )
-        if message:
-            print_log(f"{filename}: {message}", logger="current", level=logging.WARNING)
-        return checkpoint
-
-
-def _named_checkpoints(cfg: Config) -> Iterator[tuple[str, str | None]]:
-    """Fields of a config that name checkpoints, with their files or addresses."""
-    yield "load_from", cfg.get("load_from")
-
-    def walk(node: Any, place: str) -> Iterator[tuple[str, str]]:
-        if isinstance(node, dict):
-            if node.get("type") == "Pretrained":
-                yield f"{place}.checkpoint", node.get("checkpoint")
-            for key, value in node.items():
-                yield from walk(value, f"{place}.{key}")
-
-    yield from walk(cfg.model, "model")
+        if self._resuming:
+            raise InputError(
+                f"{message}: training cannot go on from it; give it as load_from to "
+                "start with the weights that match"
+            )
+        print_log(message, logger="current", level=logging.WARNING)
 
 
 def _check_archive(path: Path) -> None:

@@ -38,7 +38,7 @@ def classifier(root):
     def build(alpha: float):
         name = f"mobilenet_v1_{alpha}_8xb32_in1k.py"
         cfg = Config.fromfile(root / "configs/classification" / name)
-        assert cfg.custom_imports["imports"][0] == "mmyolo_mnv1"
+        assert cfg.custom_imports["imports"] == ["mmyolo_mnv1.registration"]
         with DefaultScope.overwrite_default_scope(cfg.default_scope):
             for loader in (cfg.train_dataloader, cfg.val_dataloader):
                 Compose(loader.dataset.pipeline)

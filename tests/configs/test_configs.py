@@ -16,7 +16,7 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_builds_from_the_registries(path):
     cfg = load_config(path)
-    assert cfg.custom_imports["imports"][0] == "mmyolo_mnv1"
+    assert cfg.custom_imports["imports"] == ["mmyolo_mnv1.registration"]
     cfg.model.backbone.pop("init_cfg", None)  # weights that are not here
     model = MODELS.build(cfg.model)
     model.init_weights()
@@ -60,7 +60,7 @@ def test_names_say_what_is_in_them():
 def test_custom_imports_alone_register_everything(python):
     code = (
         "from mmengine.utils import import_modules_from_strings as load\n"
-        "load(['mmyolo_mnv1'], allow_failed_imports=False)\n"
+        "load(['mmyolo_mnv1.registration'], allow_failed_imports=False)\n"
         "from mmyolo.registry import DATASETS, MODELS\n"
         "names = ['MobileNetV1', 'YOLO11CSPDarknet', 'YOLO11PAFPN', 'YOLO11Head',"
         " 'YOLO11HeadModule', 'YOLO11Detector', 'C3k', 'C3k2', 'C2PSA']\n"
@@ -72,5 +72,5 @@ def test_custom_imports_alone_register_everything(python):
 
 
 def test_importing_the_package_alone_is_light(python):
-    code = "import sys, mmyolo_mnv1.doctor; print('torch' in sys.modules)"
+    code = "import sys, mmyolo_mnv1.environment.doctor; print('torch' in sys.modules)"
     assert python("-c", code).stdout.strip() == "False"

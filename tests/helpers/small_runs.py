@@ -38,7 +38,7 @@ def write_config(
         f"""
 _base_ = {str(ROOT / "configs" / base)!r}
 custom_imports = dict(
-    imports=["mmyolo_mnv1", "mmyolo_mnv1.registration", {RECORDING!r}]
+    imports=["mmyolo_mnv1.registration", {RECORDING!r}]
 )
 data_root = {str(digits)!r}
 img_scale = (64, 64)

@@ -12,7 +12,7 @@ custom_hooks = [
         priority=49,
     ),
     dict(
-        type="mmdet.PipelineSwitchHook",
+        type="mmyolo.InnerPipelineSwitchHook",
         switch_epoch="${switch_epoch}",
         switch_pipeline="${train_pipeline_stage2}",
     ),

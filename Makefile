@@ -3,38 +3,48 @@ RUN := .venv/bin/python
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor demo page test lint format clean
+.PHONY: help install doctor demo page test test-quick lint format docs docs-serve clean
 
 help:  ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
 install: $(STAMP)  ## Make .venv with the pinned stack (PYTHON=/path/to/python to choose)
 
-$(STAMP): $(wildcard requirements/*.txt) setup.py tools/install.sh
+$(STAMP): $(wildcard requirements/*.txt benchmarks/requirements.txt) pyproject.toml tools/install.sh
 	tools/install.sh $(PYTHON)
 	@touch $@
 
-doctor: install  ## Tell whether this environment can train
-	$(RUN) -m mmyolo_mnv1.doctor
+doctor: install  ## Check whether this environment can train
+	$(RUN) -m mmyolo_mnv1.environment.doctor
 
-demo: install  ## Train, measure and picture a detector on the embedded data (10 minutes)
-	$(RUN) tools/demo.py
+demo: install  ## Train, evaluate and draw a detector on the embedded data (10 minutes)
+	$(RUN) tools/misc/demo.py
 
-page: install  ## Make a web page of the demo's detector in work_dirs/page
+page: install  ## Build a web page of the demo's detector in work_dirs/page
 	$(RUN) tools/deploy/export.py configs/yolo11_mnv1_n_digits.py \
 		"$$(ls -t work_dirs/demo/best_*.pth | head -1)" --out work_dirs/deploy
-	$(RUN) tools/deploy/build_page.py work_dirs/deploy/yolo11_mnv1_n_digits.onnx
+	$(RUN) tools/misc/build_page.py work_dirs/deploy/yolo11_mnv1_n_digits.onnx
 
-test: install  ## Run the tests
+test: install  ## Run all tests
 	$(RUN) -m pytest
 
-lint: install  ## Check style
+test-quick: install  ## Run the tests that neither train nor take long (3 minutes)
+	$(RUN) -m pytest -m "not slow and not train"
+
+lint: install  ## Check style and the import contract
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	.venv/bin/lint-imports --no-logo
 
-format: install  ## Mend style
+format: install  ## Format, and apply the linter's safe fixes
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-clean:  ## Remove the environment and what demo and tests wrote
-	rm -rf .venv work_dirs/demo data/digits
+docs: install  ## Build the documentation site in work_dirs/site
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
+docs-serve: install  ## Serve the documentation on http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs serve
+
+clean:  ## Remove the environment and what demo, docs and tests wrote
+	rm -rf .venv work_dirs/demo work_dirs/site data/digits

@@ -1,0 +1,1 @@
+"""Laboratory: comparisons with other projects and measurements of this one."""

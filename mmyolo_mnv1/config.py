@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from mmengine.config import Config, ConfigDict
 from mmengine.config.utils import MODULE2PACKAGE
@@ -24,6 +25,8 @@ __all__ = ["LateConfig", "input_scale", "input_shape", "install", "load_config"]
 PACKAGE = __package__
 #: Whether new configs keep their placeholders.
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
+#: The latest config of each file.
+_latest: WeakValueDictionary[str, "LateConfig"] = WeakValueDictionary()
 
 
 class LateConfig(Config):
@@ -152,7 +155,14 @@ def resolve(cfg: Config) -> Config:
         cfg.refresh()
     else:
         object.__setattr__(cfg, "__class__", LateConfig)
-        cfg._put_in(cfg._cfg_dict)
+        source = _latest.get(cfg.filename)
+        if source is not None and source._cfg_dict == cfg._cfg_dict:
+            # A copy, as mmdet.utils.replace_cfg_vals makes: it can be changed too.
+            object.__setattr__(cfg, "_late", source._late)
+        else:
+            cfg._put_in(cfg._cfg_dict)
+        if cfg.filename:
+            _latest[cfg.filename] = cfg
     return cfg
 
 

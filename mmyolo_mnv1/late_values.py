@@ -1,4 +1,4 @@
-"""Late values of a config: values that follow from others, and ``${name}`` placeholders.
+"""Late values of a config, computed from others, and ``${name}`` placeholders.
 
 MMEngine evaluates a base file before its children, so a base cannot compute with a
 value that a child sets. Bases therefore contain ``${name}``, and :func:`put_in`

@@ -4,10 +4,16 @@ import os
 import shutil
 import sys
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
+from mmyolo_mnv1 import __version__
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.environment import mmyolo_guard
 from mmyolo_mnv1.errors import InputError
@@ -70,28 +76,94 @@ def contents(wheel: Path) -> dict[str, int]:
         return {i.filename: i.CRC for i in archive.infolist()}
 
 
-def test_wheel_has_every_module_and_the_requirements(root, wheel):
+def read_metadata(wheel: Path) -> Message:
+    """The METADATA file of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-        info = next(n for n in names if n.endswith("METADATA"))
-        metadata = archive.read(info).decode()
+        (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        return message_from_bytes(archive.read(name))
+
+
+def test_wheel_has_every_module_and_the_requirements(root, wheel):
+    names = set(contents(wheel))
     modules = {str(p.relative_to(root)) for p in (root / "mmyolo_mnv1").rglob("*.py")}
     assert modules and modules <= names
-    for line in (root / "requirements" / "mminstall.txt").read_text().splitlines():
-        if not line.startswith("#"):
-            assert f'Requires-Dist: {line}; extra == "mim"' in metadata
-    assert "Requires-Dist: albumentations==" in metadata
+    assert {"mmyolo_mnv1/py.typed", "mmyolo_mnv1/evaluation/report.html.j2"} <= names
+    requirements = read_metadata(wheel).get_all("Requires-Dist")
+    lines = (root / "requirements" / "mminstall.txt").read_text().splitlines()
+    assert {f'{x}; extra == "mim"' for x in lines if not x.startswith("#")} == {
+        x for x in requirements if x.endswith('; extra == "mim"')
+    }
+    assert 'albumentations==2.0.8; extra == "train"' in requirements
+
+
+def test_wheel_holds_nothing_of_the_repository_alone(wheel):
+    """Neither benchmarks, tests and documentation, nor the peers they compare with."""
+    names = set(contents(wheel))
+    folders = {name.split("/")[0] for name in names}
+    assert folders == {"mmyolo_mnv1", f"mmyolo_mnv1-{__version__}.dist-info"}
+    assert {n.split("/")[2] for n in names if n.startswith("mmyolo_mnv1/.mim/")} == {
+        *("configs", "tools", "model-index.yml", "dataset-index.yml")
+    }
+    assert not [n for n in names if "/misc/" in n or n.endswith("install.sh")]
+    requirements = read_metadata(wheel).get_all("Requires-Dist")
+    peers = ("ultralytics", "timm", "greenlet")
+    assert not [x for x in requirements if x.startswith(peers)]
+
+
+def test_metadata(wheel):
+    metadata = read_metadata(wheel)
+    assert metadata["Version"] == __version__
+    assert metadata["License-Expression"] == "GPL-3.0-only"
+    assert metadata["License-File"] == "LICENSE"
+    assert metadata["Author"] == "mmyolo-mnv1 contributors"
+    supported = SpecifierSet(metadata["Requires-Python"])
+    for line in metadata.get_all("Classifier"):
+        version = line.removeprefix("Programming Language :: Python :: ")
+        if version.startswith("3."):
+            assert supported.contains(version), line
+    urls = {line.split(",")[0] for line in metadata.get_all("Project-URL")}
+    assert urls == {"Homepage", "Source", "Documentation", "Changelog"}
+
+
+def test_runtime_forces_no_opencv(wheel):
+    """opencv-python and opencv-python-headless overwrite each other's files."""
+    requirements = read_metadata(wheel).get_all("Requires-Dist")
+    named = {x for x in requirements if "opencv" in x}
+    assert {x.split(" extra == ")[1] for x in named} == {'"deploy-headless"'}
+
+
+def test_pins_are_within_the_ranges(root, wheel):
+    pins = {}
+    for line in (root / "requirements/constraints.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            pin = Requirement(line)
+            pins[canonicalize_name(pin.name)] = str(pin.specifier).removeprefix("==")
+    optional = {"tensorboard", "mmyolo-mnv1"}
+    for text in read_metadata(wheel).get_all("Requires-Dist"):
+        requirement = Requirement(text)
+        name = canonicalize_name(requirement.name)
+        assert name in optional or requirement.specifier.contains(pins[name]), text
 
 
 def test_wheel_has_the_files_behind_the_links(source, wheel):
-    expected = {"model-index.yml", "dataset-index.yml"}
-    for folder in ("configs", "tools"):
-        assert (source / "mmyolo_mnv1/.mim" / folder).is_symlink()
-        expected |= {
-            str(path.relative_to(source))
-            for path in (source / folder).rglob("*")
-            if path.is_file() and path.suffix != ".pyc"
-        }
+    mim = source / "mmyolo_mnv1/.mim"
+    tools = {
+        path.relative_to(source)
+        for path in (source / "tools").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    left_out = {p for p in tools if p.parts[1] in ("misc", "install.sh")}
+    assert left_out
+    links = {p.relative_to(mim) for p in (mim / "tools").rglob("*") if not p.is_dir()}
+    assert links == tools - left_out
+    for path in (Path("configs"), *links):
+        assert (mim / path).is_symlink()
+        assert (mim / path).resolve() == (source / path).resolve()
+    expected = {"model-index.yml", "dataset-index.yml", *map(str, links)} | {
+        str(path.relative_to(source))
+        for path in (source / "configs").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
     assert {"tools/train.py", "configs/_base_/models/yolo11.py"} <= expected
     prefix = "mmyolo_mnv1/.mim/"
     with zipfile.ZipFile(wheel) as archive:

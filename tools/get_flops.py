@@ -1,13 +1,15 @@
 """Count parameters, MACs and FLOPs of models: get_flops.py CONFIG [CONFIG ...]."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 
 from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
 from mmyolo_mnv1.analysis.get_flops import flops_table, layers_table
 from mmyolo_mnv1.analysis.tables import check_suffixes
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="+")
     parser.add_argument(
@@ -17,10 +19,10 @@ def main() -> None:
         metavar=("H", "W"),
         help="input in pixels; default: the config's own",
     )
-    parser.add_argument("--layers", action="store_true", help="every layer too")
+    parser.add_argument("--layers", action="store_true", help="also each layer")
     add_config_arguments(parser)
     add_out_argument(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     check_suffixes(args.out)
     if args.layers:
         for config in args.config:
@@ -31,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

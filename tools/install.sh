@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv with the pinned stack of requirements/*.txt; called by `make install`.
+# Make .venv with the versions of requirements/constraints.txt; called by `make install`.
 # mmcv is compiled once; its wheel stays in a user cache keyed by Python, torch and mmcv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,10 +8,16 @@ python=${1:-python3}
 venv=.venv
 fail() { echo "install: $*" >&2; exit 1; }
 
-"$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
-    || fail "$python is not Python 3.10-3.12: make install PYTHON=/path/to/python3.11"
+versions=$(sed -n 's/^requires-python = "\(.*\)"/\1/p' pyproject.toml) # ">=3.10,<3.14"
+"$python" -c 'import re, sys
+oldest, too_new = map(int, re.findall(r"3\.(\d+)", sys.argv[1]))
+sys.exit(not oldest <= sys.version_info[1] < too_new)' "$versions" \
+    || fail "$python is not Python $versions: make install PYTHON=/path/to/python3.11"
 "$python" -c 'import venv, ensurepip' 2>/dev/null \
     || fail "$python has no venv: apt-get install python3-venv"
+"$python" -c 'import os, sys, sysconfig
+sys.exit(not os.path.isfile(sysconfig.get_path("include") + "/Python.h"))' \
+    || fail "$python has no Python.h, which mmcv needs: apt-get install python3-dev"
 for tool in gcc g++; do
     command -v "$tool" >/dev/null || fail "$tool not found: apt-get install g++"
 done
@@ -20,7 +26,7 @@ done
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 export PATH="$PWD/$venv/bin:$PATH"
 pip() { "$PWD/$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
-pin() { sed -n "s/^$1==//p" requirements/*.txt; }
+pin() { sed -n "s/^$1==//p" requirements/constraints.txt; }
 
 echo "== torch and build tools (about 5 GB on first download)"
 pip install -q -r requirements/build.txt
@@ -35,8 +41,8 @@ if [ -z "$wheel" ]; then
     build=$(mktemp -d "$cache/build.XXXXXX")
     trap '[ -z "${job:-}" ] || kill -- "-$job" 2>/dev/null || true; rm -rf "$build"' EXIT
     log=$cache/build.log
-    # CPU operators, with or without a GPU here: CUDA's would need nvcc, and NMS is
-    # torchvision's. set -m: a process group, so that the trap ends the compilers too.
+    # CPU operators only: CUDA's need nvcc, and NMS on a GPU is torchvision's.
+    # set -m: a process group, so that the trap ends the compilers too.
     set -m
     env -u FORCE_CUDA CUDA_VISIBLE_DEVICES= CFLAGS=-g0 MMCV_WITH_OPS=1 \
         "$venv/bin/python" -m pip wheel -v --no-deps --no-build-isolation --no-cache-dir \
@@ -56,23 +62,21 @@ if [ -z "$wheel" ]; then
 fi
 
 echo "== OpenMMLab and this package"
-pip install -q "$wheel"
-# mmyolo comes by way of the guard, so that pip never puts the unlifted one back.
-"$venv/bin/python" -m mmyolo_mnv1.mmyolo_guard
-grep -v '^mmyolo' requirements/mminstall.txt >"$venv/mminstall.txt"
-pip install -q --no-build-isolation -r "$venv/mminstall.txt" \
-    -r requirements/build.txt -r requirements/runtime.txt -r requirements/tests.txt
+pip install -q -c requirements/constraints.txt "$wheel"
+# Before the extra [mim], so that pip never installs mmyolo with its bound on mmcv.
+"$venv/bin/python" -m mmyolo_mnv1.environment.mmyolo_guard
+pip install -q --no-build-isolation -c requirements/constraints.txt \
+    -r requirements/build.txt -r benchmarks/requirements.txt -e ".[mim,tests,docs]"
 if ! "$venv/bin/python" -c 'import cv2' 2>/dev/null; then
-    echo "== no libGL here: OpenCV without its windows"
+    echo "== no libGL on this machine: OpenCV without windows"
     version=$("$venv/bin/python" -c \
         'from importlib.metadata import version; print(version("opencv-python"))')
-    # Both share the folder cv2; the headless files win, pip still sees opencv-python.
+    # Both own the folder cv2: the headless files win, pip still lists opencv-python.
     pip install -q --no-deps --force-reinstall "opencv-python-headless==$version"
 fi
-pip install -q --no-build-isolation --no-deps -e .
 # MIM looks for packages in site-packages only; pip removes the link with the package.
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 ln -sfn "$PWD/mmyolo_mnv1" "$site/mmyolo_mnv1"
 echo mmyolo_mnv1,, >>"$site"/mmyolo_mnv1-*.dist-info/RECORD
 pip check
-echo "installed; \`make doctor\` looks it over"
+echo "installed; \`make doctor\` checks it"

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmyolo_mnv1.deploy import Detector
@@ -10,7 +11,7 @@ from mmyolo_mnv1.deploy.runtime.writers import WRITERS
 from mmyolo_mnv1.errors import InputError
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "model",
@@ -24,25 +25,29 @@ def main() -> int:
         "images on standard input",
     )
     parser.add_argument("--checkpoint", type=Path, help="weights of a config")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: nothing")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: no output")
     parser.add_argument(
         "--save",
         nargs="+",
         choices=WRITERS,
         default=list(WRITERS),
-        help="what to write there; default: all",
+        help="output formats; default: all",
     )
     parser.add_argument("--score-thr", type=float, default=0.25, help="default: 0.25")
     parser.add_argument("--iou-thr", type=float, help="default: the config's")
     parser.add_argument(
-        "--shape", type=int, nargs=2, metavar=("H", "W"), help="of a dynamic model"
+        "--shape",
+        type=int,
+        nargs=2,
+        metavar=("H", "W"),
+        help="input of a dynamic model",
     )
-    parser.add_argument("--threads", type=int, help="of the CPU")
+    parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--show", action="store_true", help="on the screen")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     model = args.model
     if args.checkpoint:
-        from mmyolo_mnv1.deploy.export.loading import load_pytorch
+        from mmyolo_mnv1.deploy.export.pytorch_engine import load_pytorch
 
         model = load_pytorch(args.model, args.checkpoint, args.threads)
     elif args.model.endswith(".py"):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [argument of test.py …]
-# One torchrun a node. Variables: those of slurm_run.sh and dist_train.sh.
+# One torchrun per node. Variables: as slurm_run.sh and dist_train.sh.
 [ $# -ge 4 ] || {
     echo "usage: $0 PARTITION JOB_NAME CONFIG CHECKPOINT [argument of test.py ...]" >&2
     exit 2

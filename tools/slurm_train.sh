@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [argument of train.py …]
-# One torchrun a node. Variables: those of slurm_run.sh and dist_train.sh.
+# One torchrun per node. Variables: as slurm_run.sh and dist_train.sh.
 [ $# -ge 4 ] || {
     echo "usage: $0 PARTITION JOB_NAME CONFIG WORK_DIR [argument of train.py ...]" >&2
     exit 2

@@ -1,0 +1,1 @@
+"""Trainings side by side: mAP by epoch and by training time."""

@@ -1,4 +1,4 @@
-"""A duel as a picture."""
+"""Curves of a duel: val mAP by epoch and by training time."""
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -8,24 +8,30 @@ from mmyolo_mnv1.analysis.tables import Table
 
 
 def draw_curves(table: Table) -> Figure:
-    """Val mAP by epoch and by training time; a band from the worst seed to the best.
+    """Draw the mean of val mAP over seeds, and a band from the worst to the best seed.
 
     Args:
-        table (Table): Of :func:`.duel.duel`.
+        table (Table): Result of :func:`.duel.duel`.
 
     Returns:
-        Figure: Still to be saved and closed.
+        Figure: To be saved and closed by the caller.
     """
     figure, axes = plt.subplots(
         1, 2, figsize=(10, 4.2), sharey=True, layout="constrained"
     )
-    for name, runs in table.document["results"].items():
-        epochs = sorted(runs[0]["curve"])
+    for name, trainings in table.document["results"].items():
+        epochs = sorted(trainings[0]["curve"])
         values = np.array(
-            [[run["curve"][epoch]["val_mAP"] for epoch in epochs] for run in runs]
+            [
+                [each["curve"][epoch]["val_mAP"] for epoch in epochs]
+                for each in trainings
+            ]
         )
         minutes = np.array(
-            [np.cumsum(run["seconds"])[np.array(epochs) - 1] / 60 for run in runs]
+            [
+                np.cumsum(each["seconds"])[np.array(epochs) - 1] / 60
+                for each in trainings
+            ]
         )
         for ax, x in zip(axes, (epochs, minutes.mean(0)), strict=True):
             (line,) = ax.plot(x, values.mean(0), label=name, linewidth=1.6)

@@ -1,6 +1,8 @@
-"""What detectors find against what they cost, as a picture."""
+"""Draw test mAP over MACs and over latency: plot_results COSTS.json DUEL.json …."""
 
+import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,17 +11,31 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from mmyolo_mnv1.analysis.tables import write_figure
 from mmyolo_mnv1.errors import InputError
 
 
-class Detector(NamedTuple):
-    """A point of the picture.
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the arguments and write the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("measured", type=Path, help="JSON of compare.py")
+    parser.add_argument(
+        "trained", type=Path, nargs="+", help="JSON of duel.py, same configs"
+    )
+    parser.add_argument("--out", type=Path, default=Path("work_dirs/results.png"))
+    args = parser.parse_args(argv)
+    points, backend = read_points(args.measured, args.trained)
+    write_figure(draw_points(points, backend), args.out)
+
+
+class ResultPoint(NamedTuple):
+    """A trained detector in the picture.
 
     Args:
-        name (str): Of the training.
+        name (str): Name of the training.
         precisions (list[float]): Test mAP of each seed.
-        macs (float): Of convolutions, in G.
-        milliseconds (float): Of the network.
+        macs (float): MACs of its convolutions, in G.
+        milliseconds (float): Latency of its network.
     """
 
     name: str
@@ -28,21 +44,21 @@ class Detector(NamedTuple):
     milliseconds: float
 
 
-def read_detectors(
+def read_points(
     measured: Path, trained: Sequence[Path]
-) -> tuple[list[Detector], str]:
-    """Bring together what was trained and what was measured.
+) -> tuple[list[ResultPoint], str]:
+    """Combine the results of trainings with measured costs.
 
     Args:
         measured (Path): JSON of ``compare.py``.
-        trained (Sequence[Path]): JSON of ``duel.py`` with its configs; of a training
-            in several the first counts.
+        trained (Sequence[Path]): JSON files of ``duel.py`` with its configs; the first
+            result of each name counts.
 
     Returns:
-        tuple[list[Detector], str]: The detectors, and what the milliseconds are of.
+        tuple[list[ResultPoint], str]: The detectors, and the backend of the latency.
 
     Raises:
-        InputError: If a file is another one, or a config was not measured.
+        InputError: If a file has another content, or a config was not measured.
     """
     costs = _read(measured, "rows")
     backend = costs["plan"]["backends"][0]
@@ -51,42 +67,40 @@ def read_detectors(
     for path in trained:
         duel = _read(path, "results")
         configs = duel["configs"] | configs
-        for name, runs in duel["results"].items():
-            results.setdefault(name, runs)
+        for name, trainings in duel["results"].items():
+            results.setdefault(name, trainings)
     missing = sorted(set(configs.values()) - rows.keys())
     if missing:
         raise InputError(
             f"{measured} has no {', '.join(missing)}: give compare.py their configs"
         )
-    detectors = []
-    for name, runs in results.items():
+    points = []
+    for name, trainings in results.items():
         row = rows[configs[name]]
-        found = [run["curve"][max(run["curve"], key=int)]["test_mAP"] for run in runs]
-        milliseconds = row[f"{backend}_network_ms"]
-        detectors.append(Detector(name, found, row["conv_macs"] / 1e9, milliseconds))
-    return detectors, f"{backend}, {costs['plan']['threads']} threads"
+        last = [each["curve"][max(each["curve"], key=int)] for each in trainings]
+        precisions = [metrics["test_mAP"] for metrics in last]
+        cost = row["conv_macs"] / 1e9, row[f"{backend}_network_ms"]
+        points.append(ResultPoint(name, precisions, *cost))
+    return points, f"{backend}, {costs['plan']['threads']} threads"
 
 
-def draw_costs(detectors: Sequence[Detector], backend: str) -> Figure:
-    """Test mAP over MACs and over latency; whiskers from the worst seed to the best.
+def draw_points(points: Sequence[ResultPoint], backend: str) -> Figure:
+    """Draw the mean of test mAP, with whiskers from the worst to the best seed.
 
     Args:
-        detectors (Sequence[Detector]): See :func:`read_detectors`.
-        backend (str): What the latency is of.
+        points (Sequence[ResultPoint]): See :func:`read_points`.
+        backend (str): Backend of the latency.
 
     Returns:
-        Figure: Still to be saved and closed.
+        Figure: To be saved and closed by the caller.
     """
     figure, axes = plt.subplots(
         1, 2, figsize=(11, 4.4), sharey=True, layout="constrained"
     )
-    for number, each in enumerate(detectors):
-        mean = float(np.mean(each.precisions))
-        whiskers = [
-            [mean - min(each.precisions)],
-            [max(each.precisions) - mean],
-        ]
-        for ax, x in zip(axes, (each.macs, each.milliseconds), strict=True):
+    for number, point in enumerate(points):
+        mean = float(np.mean(point.precisions))
+        whiskers = [[mean - min(point.precisions)], [max(point.precisions) - mean]]
+        for ax, x in zip(axes, (point.macs, point.milliseconds), strict=True):
             ax.errorbar(
                 x,
                 mean,
@@ -95,7 +109,7 @@ def draw_costs(detectors: Sequence[Detector], backend: str) -> Figure:
                 color=f"C{number % 10}",
                 markersize=8,
                 capsize=3,
-                label=each.name,
+                label=point.name,
             )
     axes[0].set(xlabel="MACs of convolutions (G)", ylabel="test mAP@[.5:.95]")
     axes[1].set(xlabel=f"latency (ms; {backend})")
@@ -109,10 +123,14 @@ def draw_costs(detectors: Sequence[Detector], backend: str) -> Figure:
 
 def _read(path: Path, key: str) -> dict:
     try:
-        found = json.loads(path.read_text())
-        found[key]
+        document = json.loads(path.read_text())
+        document[key]
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise InputError(
             f"{path}: {e!r}: give the JSON of duel.py and that of compare.py"
         ) from None
-    return found
+    return document
+
+
+if __name__ == "__main__":
+    sys.exit(main())

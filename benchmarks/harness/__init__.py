@@ -1,0 +1,1 @@
+"""Processes that measure, and what the benchmarks need of other projects."""

@@ -1,0 +1,1 @@
+"""Latency of networks against those of other projects."""

@@ -1,0 +1,1 @@
+"""Time from image files to boxes, against Ultralytics and in INT8."""

@@ -1,37 +1,38 @@
-"""Deployed detectors against each other: JPEG file to boxes, and INT8."""
+"""Time predict.py against Ultralytics', and INT8 against single precision."""
 
-import importlib
-import os
-import subprocess
+import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
-import cv2
 import numpy as np
-import torch
-from skimage import data as photos
 
-from mmyolo_mnv1.analysis.machine import describe_machine, machine_notes
-from mmyolo_mnv1.analysis.subject import Subject
-from mmyolo_mnv1.analysis.tables import Column, Table
-from mmyolo_mnv1.analysis.timing import Plan, spread
+from benchmarks.harness.fresh_process import FreshWorker
+from benchmarks.harness.peers import PACKAGES, ULTRALYTICS, check_peer
+from benchmarks.predict.models import (
+    IMAGES,
+    export_int8,
+    export_ultralytics,
+    write_photos,
+    write_weights,
+)
+from benchmarks.predict.predict_job import OURS, PEER, SCORE, PredictJob
+from mmyolo_mnv1.analysis.arguments import add_out_argument
+from mmyolo_mnv1.analysis.machine import (
+    available_threads,
+    describe_machine,
+    machine_notes,
+)
+from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
+from mmyolo_mnv1.analysis.timing import LatencyPlan, spread
+from mmyolo_mnv1.analysis.worker import NETWORK, Worker, workers
 from mmyolo_mnv1.config import load_config
-from mmyolo_mnv1.converters.ultralytics import mmyolo_to_ultralytics
-from mmyolo_mnv1.deploy.export.formats import Plan as ExportPlan
-from mmyolo_mnv1.deploy.export.formats import disk_size, export_detector
-from mmyolo_mnv1.deploy.export.loading import describe
-from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
-from mmyolo_mnv1.deploy.runtime.sources import find_images, read_image
-from mmyolo_mnv1.weights import save_checkpoint
+from mmyolo_mnv1.deploy.export.formats import ExportPlan, disk_size, export_detector
+from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 
-from ..harness.peers import be_quiet, check_peer
-from .timing import NETWORK, OURS, PEER, SCORE
-
-IMAGES = 10  # in a run
-CANDIDATES = 100  # priors times classes that reach it: some objects in view
+#: Default configs of --int8: the reference, and those that are quantised.
+INT8 = [f"configs/yolo11_{name}.py" for name in ("m", "mnv1_m", "mnv1_m_relu")]
 COLUMNS = (
     Column("what", "what"),
     Column("model", "model"),
@@ -48,156 +49,122 @@ COLUMNS = (
     Column("ratio_high", "ratio 75 %", "{:.2f}".format),
 )
 NOTES = (
-    "Medians and quartiles of interleaved rounds (A B A B …), each in a process of its "
-    "own. reference / this: round by round; the reference is the row whose ratio is 1.",
-    f"JPEG to boxes: a folder with {IMAGES} copies of a photo of 640 x 480 px, scores "
-    f"above {SCORE}, nothing written; the same weights, each its own ONNX file, ONNX "
-    f"Runtime. {OURS} reads one image ahead; outside the network: reading, letterbox, "
-    "normalisation, NMS, measured image by image without that.",
-    "default threads: as installed. equal threads: ONNX Runtime, OpenCV and PyTorch "
-    "each as many as there are cores.",
-    "network: the exported graph alone, its decoding included.",
-    "Untrained weights, BN statistics of a photo, biases such that a hundred "
-    "candidates for NMS are found.",
+    "Medians and quartiles of interleaved rounds (A B A B …), one process per row. "
+    "reference / this: by round; the reference is the row whose ratio is 1.",
+    f"JPEG to boxes: a folder with {IMAGES} copies of a photo of 640 x 480 px, score "
+    f"threshold {SCORE}, nothing written; the same weights, exported to ONNX by each "
+    f"side, ONNX Runtime. {OURS} reads one image ahead; outside the network: reading, "
+    "letterbox, normalisation, NMS, measured image by image without reading ahead.",
+    "default threads: as installed. equal threads: as many threads as cores for ONNX "
+    "Runtime, OpenCV and PyTorch.",
+    "network: the exported graph alone, with decoding.",
+    "Untrained weights, BN statistics of a photo, biases that give NMS a hundred "
+    "candidates.",
 )
 
 
-class Job(NamedTuple):
-    """What a process times; see :mod:`.deploy.timing`.
-
-    Args:
-        kind (str): :data:`.OURS`, :data:`.PEER` or :data:`.NETWORK`.
-        model (Path): Exported file.
-        images (Path): Folder of JPEGs.
-        threads (int, optional): None for what is default.
-    """
-
-    kind: str
-    model: Path
-    images: Path
-    threads: int | None = None
-
-
-class Contestant:
-    """A process that does a job, run by run.
-
-    Args:
-        job (Job): The job.
-    """
-
-    def __init__(self, job: Job) -> None:
-        command = [sys.executable, "-m", "mmyolo_mnv1.deploy.timing"]
-        command += [str(value) for value in job if value is not None]
-        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._process = subprocess.Popen(command, text=True, **pipes)
-        #: Milliseconds outside the network, of the rounds so far.
-        self.outside: list[float] = []
-        self._answer()
-
-    def time(self) -> float:
-        """Milliseconds an image of a run."""
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        total, outside = map(float, self._answer().split())
-        self.outside.append(outside)
-        return total
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.stdin.close()
-        self._process.wait()
-
-    def _answer(self) -> str:
-        answer = self._process.stdout.readline()
-        if not answer:
-            status = self._process.wait()
-            raise RuntimeError(f"a measuring process ended with status {status}")
-        return answer
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the arguments, measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "config", nargs="?", default="configs/yolo11_n.py", help="default: yolo11_n"
+    )
+    parser.add_argument(
+        "--int8",
+        nargs="+",
+        default=INT8,
+        metavar="CONFIG",
+        help="the reference, and those that are quantised; "
+        "default: yolo11_m, yolo11_mnv1_m, yolo11_mnv1_m_relu",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=available_threads(), help="default: all cores"
+    )
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--warmup", type=int, default=3, help="rounds not counted")
+    add_out_argument(parser)
+    args = parser.parse_args(argv)
+    check_suffixes(args.out)
+    options = RunOptions("cpu", threads=args.threads)
+    plan = LatencyPlan(run_options=options, rounds=args.rounds, warmup=args.warmup)
+    table = benchmark_predict(args.config, args.int8, plan)
+    print(table.markdown())
+    table.write(args.out)
 
 
-def benchmark_predict(detector: str, models: Sequence[str], plan: Plan) -> Table:
+def benchmark_predict(detector: str, models: Sequence[str], plan: LatencyPlan) -> Table:
     """Measure ``predict.py`` against Ultralytics', and INT8 against single precision.
 
     Args:
-        detector (str): Config of a YOLO11, for the first.
-        models (Sequence[str]): Configs for the second: the reference, in single
+        detector (str): Config file of a YOLO11, for the first comparison.
+        models (Sequence[str]): Config files for the second: the reference, in single
             precision, and those that are quantised.
-        plan (Plan): Rounds and threads; its backends are not used.
+        plan (LatencyPlan): Rounds and threads; its backends are not used.
 
     Returns:
-        Table: A row for each way.
+        Table: One row per way of prediction.
 
     Raises:
-        InputError: If a config is none, or a package is not installed.
+        InputError: If a config is invalid or a package is not installed.
     """
-    check_peer("ultralytics")
-    be_quiet()
-    machine = describe_machine("cpu", plan.setting.threads)
+    plan.check()
+    check_peer(ULTRALYTICS)
+    threads = plan.run_options.threads
+    machine = describe_machine("cpu", threads, PACKAGES)
+    rows, formats = [], ["onnx", "openvino"]
     with TemporaryDirectory() as folder:
         folder = Path(folder)
-        images = _write_photos(folder / "photos")
-        rows = _compare_predict(detector, images, folder, plan)
-        rows += _compare_int8(models, images, folder, plan)
+        images = write_photos(folder / "photos")
+        cfg, weights = load_config(detector), write_weights(detector, images, folder)
+        ours = export_detector(cfg, weights, folder, ExportPlan(["onnx"]))["onnx"]
+        peer = export_ultralytics(weights, cfg.model.scale, folder / "peer")
+        for words, count in (("default", None), ("equal", threads)):
+            jobs = {
+                PEER: PredictJob(PEER, peer, images, count),
+                OURS: PredictJob(OURS, ours, images, count),
+            }
+            rows += _measure(f"JPEG to boxes, {words} threads", jobs, PEER, plan)
+        files = export_int8(models, formats, images, folder)
+        for name in formats:
+            jobs = {
+                key: PredictJob(NETWORK, paths[name], images, threads)
+                for key, paths in files.items()
+            }
+            rows += _measure(NETWORK, jobs, next(iter(jobs)), plan)
     how = f"{plan.rounds} rounds after {plan.warmup} of warm-up."
     notes = [*NOTES, how, *machine_notes(machine)]
-    document = dict(machine=machine, plan=plan.describe(), rows=rows)
+    document = dict(machine=machine, plan=plan.as_dict(), rows=rows)
     return Table(COLUMNS, rows, notes, document)
 
 
-def _compare_predict(config: str, images: Path, folder: Path, plan: Plan) -> list[dict]:
-    weights, state_dict = _write_weights(config, images, folder)
-    cfg = load_config(config)
-    ours = export_detector(cfg, weights, folder, ExportPlan(["onnx"]))["onnx"]
-    peer = export_peer(state_dict, cfg.model.scale, folder / "peer")
-    rows = []
-    for words, threads in (("default", None), ("equal", plan.setting.threads)):
-        jobs = {
-            PEER: Job(PEER, peer, images, threads),
-            OURS: Job(OURS, ours, images, threads),
-        }
-        rows += _race(f"JPEG to boxes, {words} threads", jobs, PEER, plan)
-    return rows
-
-
-def _compare_int8(
-    models: Sequence[str], images: Path, folder: Path, plan: Plan
+def _measure(
+    what: str,
+    jobs: Mapping[Hashable, PredictJob],
+    reference: Hashable,
+    plan: LatencyPlan,
 ) -> list[dict]:
-    formats, rows = ["onnx", "openvino"], []
-    files = {}
-    for number, config in enumerate(models):
-        weights, _ = _write_weights(config, images, folder)
-        cfg, name = load_config(config), Path(config).stem
-        files[name, "fp32"] = export_detector(cfg, weights, folder, ExportPlan(formats))
-        if number > 0:
-            quantised = ExportPlan(formats, calibration=images)
-            files[name, "int8"] = export_detector(cfg, weights, folder, quantised)
-    for form in formats:
-        jobs = {
-            key: Job(NETWORK, paths[form], images, plan.setting.threads)
-            for key, paths in files.items()
-        }
-        rows += _race(NETWORK, jobs, next(iter(jobs)), plan)
-    return rows
+    """Time jobs in interleaved rounds; one row per job."""
+    outside = {key: [] for key in jobs}
 
+    def total(key: Hashable, worker: Worker) -> Callable[[], float]:
+        def run() -> float:
+            milliseconds, rest = worker.time()
+            outside[key].append(rest)
+            return milliseconds
 
-def _race(what: str, jobs: Mapping, reference: object, plan: Plan) -> list[dict]:
-    """Time jobs in turn; a row for each."""
-    contestants = {key: Contestant(job) for key, job in jobs.items()}
-    try:
-        times = plan.time({key: each.time for key, each in contestants.items()})
-    finally:
-        for each in contestants.values():
-            each.close()
+        return run
+
+    with workers(jobs, FreshWorker) as ready:
+        times = plan.time({key: total(key, each) for key, each in ready.items()})
     runtimes = {".onnx": "ONNX Runtime", ".xml": "OpenVINO"}
     rows = []
     for key, job in jobs.items():
         name, precision = key if isinstance(key, tuple) else (job.model.stem, "fp32")
-        runtime = runtimes[job.model.suffix]
         pairs = zip(times[reference], times[key], strict=True)
         row = dict(
             what=what,
             model=name,
-            runtime=runtime if job.kind == NETWORK else job.kind,
+            runtime=runtimes[job.model.suffix] if job.kind == NETWORK else job.kind,
             precision=precision,
             megabytes=disk_size(job.model) / 1e6,
             **spread("ms", times[key]),
@@ -206,53 +173,10 @@ def _race(what: str, jobs: Mapping, reference: object, plan: Plan) -> list[dict]
         )
         row["images_per_second"] = 1000 / row["ms"]
         if job.kind != NETWORK:
-            outside = contestants[key].outside[-plan.rounds :]
-            row["outside_ms"] = float(np.median(outside))
+            row["outside_ms"] = float(np.median(outside[key][-plan.rounds :]))
         rows.append(row)
     return rows
 
 
-def export_peer(state_dict: dict, scale: str, folder: Path) -> Path:
-    """Ultralytics' own ONNX file of the same weights, as its export makes it.
-
-    Args:
-        state_dict (dict[str, Tensor]): Of our YOLO11.
-        scale (str): Its scale.
-        folder (Path): Where it is written.
-    """
-    folder.mkdir()
-    before = Path.cwd()
-    os.chdir(folder)  # where it writes
-    try:
-        yolo = importlib.import_module("ultralytics").YOLO
-        model = yolo(f"yolo11{scale}.yaml", task="detect")
-        model.model.load_state_dict(mmyolo_to_ultralytics(state_dict), strict=True)
-        return folder / model.export(format="onnx", verbose=False)
-    finally:
-        os.chdir(before)
-
-
-def _write_weights(config: str, images: Path, folder: Path) -> tuple[Path, dict]:
-    """Untrained weights, but with candidates for NMS in the photo."""
-    subject = Subject(load_config(config))
-    how = describe(subject.cfg, subject.network).preprocessing
-    boxed = letterbox(read_image(find_images(images)[0]), subject.shape, how)
-    with torch.inference_mode():
-        inputs = torch.from_numpy(normalise([boxed.image], how))
-        _, scores = subject.network(inputs)
-    last = scores.flatten().topk(CANDIDATES).values[-1]
-    shift = torch.logit(torch.tensor(SCORE)) - torch.logit(last)
-    for branch in subject.detector.bbox_head.head_module.cls_preds:
-        branch[-1].bias.data += shift
-    weights, path = subject.detector.state_dict(), folder / f"{subject.name}.pth"
-    save_checkpoint(weights, {}, path)
-    return path, weights
-
-
-def _write_photos(folder: Path) -> Path:
-    folder.mkdir()
-    photo = cv2.resize(photos.rocket()[..., ::-1], (640, 480))
-    for number in range(IMAGES):
-        path = folder / f"{number}.jpg"
-        cv2.imwrite(str(path), photo, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    return folder
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Training speed against other projects, and by number of processes."""

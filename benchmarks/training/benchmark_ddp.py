@@ -1,7 +1,7 @@
-"""Training speed of several processes against one."""
+"""Time training with several processes against one, on digits made for it."""
 
+import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,12 +12,18 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from mmyolo_mnv1.analysis.machine import check_least, describe_machine, machine_notes
-from mmyolo_mnv1.analysis.tables import Column, Table
+from benchmarks.harness.fresh_process import last_line, start_module
+from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
+from mmyolo_mnv1.analysis.machine import (
+    available_threads,
+    describe_machine,
+    machine_notes,
+)
+from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
 from mmyolo_mnv1.analysis.timing import spread
 from mmyolo_mnv1.annotations.digits import make_digits
 from mmyolo_mnv1.config import input_shape, load_config
-from mmyolo_mnv1.errors import InputError
+from mmyolo_mnv1.errors import InputError, check_least
 
 COLUMNS = (
     Column("processes", "processes"),
@@ -30,20 +36,38 @@ COLUMNS = (
     Column("speedup_high", "best round", "{:.2f}".format),
 )
 NOTES = (
-    "Processes train together (DDP), with one thread and the same number of images "
-    "each; the first trains alone, without DDP. Rounds are interleaved (A B A B …).",
-    "An iteration is loading and augmenting in the process itself, forward, backward, "
-    "averaging of the gradients, update of the weights and of their average (EMA).",
+    "Processes train together (DDP), each with one thread and the same number of "
+    "images; a single process trains without DDP. Rounds are interleaved (A B A B …).",
+    "An iteration: loading and augmentation in the process itself, forward, backward, "
+    "averaging of gradients, update of the weights and of their average (EMA).",
 )
 
 
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the arguments, measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", help="on the digits, such as yolo11_mnv1_n_digits.py")
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--iterations", type=int, default=6, help="of each round")
+    parser.add_argument("--warmup", type=int, default=2, help="iterations not counted")
+    add_config_arguments(parser)
+    add_out_argument(parser)
+    args = parser.parse_args(argv)
+    check_suffixes(args.out)
+    plan = DDPPlan(args.processes, args.rounds, args.iterations, args.warmup)
+    table = benchmark_ddp(args.config, plan, args.cfg_options)
+    print(table.markdown())
+    table.write(args.out)
+
+
 class DDPPlan(NamedTuple):
-    """How to measure.
+    """Numbers of processes, rounds and iterations.
 
     Args:
-        processes (Sequence[int]): Numbers of processes; the first is compared with.
-        rounds (int): Trainings of each.
-        iterations (int): Measured ones of a training.
+        processes (Sequence[int]): Numbers of processes; speed-ups refer to the first.
+        rounds (int): Trainings with each number of processes.
+        iterations (int): Measured iterations of a training.
         warmup (int): Iterations before them.
     """
 
@@ -53,30 +77,31 @@ class DDPPlan(NamedTuple):
     warmup: int = 2
 
     def check(self) -> None:
-        """Refuse what cannot be measured.
+        """Check that the plan can be executed.
 
         Raises:
             InputError: If a number is out of range.
         """
         check_least(self._asdict(), rounds=1, iterations=1, warmup=0)
         for count in self.processes:
-            if not 1 <= count <= len(os.sched_getaffinity(0)):
+            if not 1 <= count <= available_threads():
                 raise InputError(f"--processes {count}: give 1 to the number of cores")
 
 
 def benchmark_ddp(config: str, plan: DDPPlan, options: dict | None = None) -> Table:
-    """Train on digits made for it, with each number of processes in turn.
+    """Train with each number of processes, in interleaved rounds.
 
     Args:
-        config (str): File of a config on the digits.
-        plan (DDPPlan): How.
-        options (dict, optional): By which the config is changed. Defaults to None.
+        config (str): Config file on the digits.
+        plan (DDPPlan): Numbers of processes, rounds and iterations.
+        options (dict, optional): Changes of the config, as in ``--cfg-options``.
+            Defaults to None.
 
     Returns:
-        Table: A row for each number of processes.
+        Table: One row per number of processes.
 
     Raises:
-        InputError: If an argument is wrong, or a training fails.
+        InputError: If an argument is wrong or a training fails.
     """
     plan.check()
     cfg = load_config(config, options)
@@ -87,7 +112,7 @@ def benchmark_ddp(config: str, plan: DDPPlan, options: dict | None = None) -> Ta
     with tempfile.TemporaryDirectory(prefix="benchmark_ddp_") as folder:
         data = Path(folder) / "digits"
         make_digits(data, total * batch * max(plan.processes), num_val=1, size=size)
-        job = dict(
+        arguments = dict(
             config=config,
             options={**(options or {}), "data_root": str(data)},
             iterations=total,
@@ -96,10 +121,10 @@ def benchmark_ddp(config: str, plan: DDPPlan, options: dict | None = None) -> Ta
         )
         for _ in tqdm(range(plan.rounds), "rounds", disable=None):
             for count in plan.processes:
-                times[count].append(_train(job, count)[plan.warmup :])
+                times[count].append(_train(arguments, count)[plan.warmup :])
     rows = _rows(times, batch)
     how = (
-        f"{Path(config).stem}, {options or 'as it is'}, {size} px, batch {batch} a "
+        f"{Path(config).stem}, {options or 'unchanged'}, {size} px, batch {batch} per "
         f"process; {plan.rounds} rounds of {plan.iterations} iterations after "
         f"{plan.warmup}."
     )
@@ -108,27 +133,29 @@ def benchmark_ddp(config: str, plan: DDPPlan, options: dict | None = None) -> Ta
     return Table(COLUMNS, rows, notes, document)
 
 
-def _train(job: dict, processes: int) -> list[float]:
-    """Milliseconds of each iteration of a training."""
-    worker = "mmyolo_mnv1.analysis.ddp_worker"
-    command = [sys.executable, "-W", "ignore", "-m"]
+def _train(arguments: dict, processes: int) -> list[float]:
+    """Milliseconds of each iteration of a training, launched as a user launches it."""
+    launcher, command = "none", ["benchmarks.training.ddp_training"]
     if processes > 1:
-        command += ["mmyolo_mnv1.torchrun", str(processes)]
-    job = dict(job, launcher="pytorch" if processes > 1 else "none")
-    done = subprocess.run(
-        [*command, worker, json.dumps(job)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
+        launcher = "pytorch"
+        command = ["mmyolo_mnv1.environment.torchrun", str(processes), *command]
+    process = start_module(
+        *command,
+        json.dumps(dict(arguments, launcher=launcher)),
+        threads=1,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
-    if done.returncode:
-        line = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    _, errors = process.communicate()
+    if process.returncode:
+        line = last_line(errors)
         raise InputError(f"a training of {processes} processes failed: {line}")
-    return json.loads(Path(job["out"]).read_text())
+    return json.loads(Path(arguments["out"]).read_text())
 
 
 def _rows(times: dict[int, list[list[float]]], batch: int) -> list[dict]:
-    """Sum up, with the speed-up round by round."""
+    """Summarise the rounds; speed-ups are by round."""
     medians = {count: np.median(rounds, axis=1) for count, rounds in times.items()}
     first = next(iter(times))
     rows = []
@@ -145,3 +172,7 @@ def _rows(times: dict[int, list[list[float]]], batch: int) -> list[dict]:
         row["images_per_second"] = 1000 * count * batch / row["iteration_ms"]
         rows.append(row)
     return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,23 +1,33 @@
-"""Training speed against other projects, from a sample to an epoch."""
+"""Time training against other projects, from a sample to an epoch."""
 
-import time
+import argparse
+import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
 
 from mmengine.config import Config
-from tqdm import tqdm
 
-from mmyolo_mnv1.analysis.machine import check_least, describe_machine, machine_notes
-from mmyolo_mnv1.analysis.tables import Column, Table
-from mmyolo_mnv1.analysis.timing import spread
+from benchmarks.harness.peers import PACKAGES
+from benchmarks.training.train_job import (
+    MEASUREMENTS,
+    OURS,
+    STEP,
+    STEP_PARTS,
+    TRAINING_PEERS,
+    TrainJob,
+    TrainPlan,
+)
+from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
+from mmyolo_mnv1.analysis.machine import (
+    available_threads,
+    describe_machine,
+    machine_notes,
+)
+from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
+from mmyolo_mnv1.analysis.timing import LatencyPlan, spread
 from mmyolo_mnv1.analysis.worker import workers
 from mmyolo_mnv1.config import input_shape, load_config
-from mmyolo_mnv1.errors import InputError
 
-from ..harness.peers import check_peer
-from .train_job import KINDS, LOADER, PARTS, SAMPLE, STEP, TrainJob
-
-PEERS = ("ultralytics", "mmyolo")
 ALL = "all"
 COLUMNS = (
     Column("what", "what"),
@@ -31,88 +41,78 @@ COLUMNS = (
     Column("ratio_high", "ratio 75 %", "{:.2f}".format),
 )
 NOTES = (
-    "Medians and quartiles of interleaved rounds (A B A B …), each side in a process "
-    "of its own, all with the same number of threads. this / ours: time of this side "
-    "over ours, round by round: above 1 where ours is quicker.",
-    "sample: ms a training sample, one process, one thread. loader: ms an image "
-    "through the data loader's workers, which have a thread each. step: ms of a batch "
-    "of made-up images and boxes, the same for all, with the same initial weights. "
-    "postprocess: ms an image from a head's outputs (80 classes, the same for all) to "
-    "detections, score above 0.001, NMS at 0.7. epoch: ms an image of each side's own "
+    "Medians and quartiles of interleaved rounds (A B A B …), one process per side, "
+    "each with the same number of threads. this / ours: time of this side over ours, "
+    "by round: above 1 if ours is faster.",
+    "sample: ms per training sample, one process, one thread. loader: ms per image of "
+    "the data loader, whose workers have one thread each. step: ms per batch of "
+    "made-up images and boxes, equal for all sides, with equal initial weights. "
+    "postprocess: ms per image from head outputs (80 classes, equal for all sides) to "
+    "detections, score above 0.001, NMS at 0.7. epoch: ms per image of each side's own "
     "trainer, without validation.",
 )
 
 
-class TrainPlan(NamedTuple):
-    """What is measured, and how.
-
-    Args:
-        what (Sequence[str]): Of :data:`.train_job.KINDS`.
-        peers (Sequence[str]): Of :data:`PEERS`.
-        workers (int): Of the data loaders.
-        threads (int): Of PyTorch.
-        rounds (int): Measured turns of each. Defaults to 5.
-        warmup (int): Turns before. Defaults to 1.
-        samples (int): Samples of a turn of sample and loader. Defaults to 200.
-        boxes (int): Ground truths of an image in step. Defaults to 20.
-    """
-
-    what: Sequence[str]
-    peers: Sequence[str]
-    workers: int
-    threads: int
-    rounds: int = 5
-    warmup: int = 1
-    samples: int = 200
-    boxes: int = 20
-
-    def check(self) -> None:
-        """See to it that it can be carried out.
-
-        Raises:
-            InputError: If a number is out of range, or a name unknown.
-        """
-        least = dict(workers=0, threads=1, rounds=1, warmup=0, samples=1, boxes=0)
-        check_least(self._asdict(), **least)
-        for name in self.what:
-            if name not in KINDS:
-                raise InputError(f"--what {name}: choose from {', '.join(KINDS)}")
-        for name in self.peers:
-            if name not in PEERS:
-                raise InputError(f"--peer {name}: choose from {', '.join(PEERS)}")
-            if name != "mmyolo":
-                check_peer(name)
-
-    def sides(self, what: str) -> list[str]:
-        """Who takes part; MMYOLO, which has no YOLO11, with its data only."""
-        data_only = () if what in (SAMPLE, LOADER) else ("mmyolo",)
-        return ["ours", *(peer for peer in self.peers if peer not in data_only)]
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the arguments, measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config")
+    parser.add_argument(
+        *("--peer", "--peers"),
+        dest="peers",
+        nargs="+",
+        default=[],
+        help=f"of {', '.join(TRAINING_PEERS)}; mmyolo has data only",
+    )
+    parser.add_argument(
+        "--what",
+        nargs="+",
+        default=MEASUREMENTS,
+        help=f"of {', '.join(MEASUREMENTS)}; default: all",
+    )
+    parser.add_argument("--workers", type=int, default=2, help="of the data loaders")
+    parser.add_argument(
+        "--threads", type=int, default=available_threads(), help="default: all cores"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--warmup", type=int, default=1, help="rounds not counted")
+    parser.add_argument("--samples", type=int, default=200, help="per turn, of data")
+    parser.add_argument("--boxes", type=int, default=20, help="per image, in step")
+    add_config_arguments(parser)
+    add_out_argument(parser)
+    args = parser.parse_args(argv)
+    check_suffixes(args.out)
+    plan = TrainPlan(**{name: getattr(args, name) for name in TrainPlan._fields})
+    table = benchmark_training(args.config, plan, args.cfg_options)
+    print(table.markdown())
+    table.write(args.out)
 
 
 def benchmark_training(
     config: str, plan: TrainPlan, options: dict | None = None
 ) -> Table:
-    """Measure.
+    """Measure training.
 
     Args:
-        config (str): File.
-        plan (TrainPlan): How.
-        options (dict, optional): By which the config is changed. Defaults to None.
+        config (str): Config file.
+        plan (TrainPlan): Measurements, sides and rounds.
+        options (dict, optional): Changes of the config, as in ``--cfg-options``.
+            Defaults to None.
 
     Returns:
-        Table: A row for each measurement and side.
+        Table: One row per measurement and side.
 
     Raises:
-        InputError: If an argument is wrong or cannot be served here.
+        InputError: If an argument is wrong or a side cannot train the config.
     """
     plan.check()
     cfg = load_config(config, options)
-    machine = describe_machine("cpu", plan.threads)
+    machine = describe_machine("cpu", plan.threads, PACKAGES)
     rows = []
     for what in plan.what:
         turns = _measure(what, config, plan, options or {})
         rows += _rows(what, turns, cfg)
-    notes = [*NOTES, _how(cfg, plan), *machine_notes(machine)]
+    notes = [*NOTES, _describe(cfg, plan), *machine_notes(machine)]
     document = dict(machine=machine, plan=plan._asdict(), rows=rows)
     return Table(COLUMNS, rows, notes, document)
 
@@ -120,39 +120,30 @@ def benchmark_training(
 def _measure(
     what: str, config: str, plan: TrainPlan, options: dict
 ) -> dict[str, list[dict[str, float]]]:
-    """Milliseconds by part, turn by turn, for each side."""
+    """Milliseconds by part, of each round, by side."""
     jobs = {
-        side: TrainJob(
-            *(side, what, config, options),
-            plan.workers,
-            plan.threads,
-            plan.samples,
-            plan.boxes,
-        )
-        for side in plan.sides(what)
+        side: TrainJob(side, what, config, options, plan) for side in plan.sides(what)
     }
-    turns = {side: [] for side in jobs}
+    rounds = LatencyPlan(rounds=plan.rounds, warmup=plan.warmup)
     with workers(jobs) as ready:
-        for number in tqdm(range(-plan.warmup, plan.rounds), what, disable=None):
-            for side, worker in ready.items():
-                time.sleep(0.1)
-                result = worker.time(what)
-                if number >= 0:
-                    parts = result if isinstance(result, dict) else {ALL: result}
-                    turns[side].append(parts)
-    return turns
+        runs = {side: partial(worker.time, what) for side, worker in ready.items()}
+        results = rounds.time(runs)
+    return {
+        side: [each if isinstance(each, dict) else {ALL: each} for each in turns]
+        for side, turns in results.items()
+    }
 
 
 def _rows(what: str, turns: dict[str, list[dict]], cfg: Config) -> list[dict]:
     names = [ALL]
     if what == STEP:
         for parts in (turn for side in turns.values() for turn in side):
-            parts[ALL] = sum(parts[name] for name in PARTS)
+            parts[ALL] = sum(parts[name] for name in STEP_PARTS)
             parts["forward and backward"] = parts["forward"] + parts["backward"]
-        names = [*PARTS, "forward and backward", ALL]
+        names = [*STEP_PARTS, "forward and backward", ALL]
     rows = []
     for name in names:
-        ours = [turn[name] for turn in turns["ours"]]
+        ours = [turn[name] for turn in turns[OURS]]
         for side, own in turns.items():
             times = [turn[name] for turn in own]
             ratios = [a / b for a, b in zip(times, ours, strict=True)]
@@ -160,7 +151,7 @@ def _rows(what: str, turns: dict[str, list[dict]], cfg: Config) -> list[dict]:
                 what=what if name == ALL else f"{what}: {name}",
                 side=side,
                 **spread("ms", times),
-                **({} if side == "ours" else spread("ratio", ratios)),
+                **({} if side == OURS else spread("ratio", ratios)),
             )
             if name == ALL:
                 images = cfg.train_dataloader.batch_size if what == STEP else 1
@@ -169,11 +160,15 @@ def _rows(what: str, turns: dict[str, list[dict]], cfg: Config) -> list[dict]:
     return rows
 
 
-def _how(cfg: Config, plan: TrainPlan) -> str:
+def _describe(cfg: Config, plan: TrainPlan) -> str:
     height, width = input_shape(cfg)
     return (
         f"{cfg.train_dataloader.dataset.ann_file} of {cfg.data_root}, {height} x "
         f"{width} px, batch {cfg.train_dataloader.batch_size}, {plan.workers} workers, "
-        f"{plan.boxes} boxes an image in step, {plan.rounds} rounds after "
-        f"{plan.warmup} of warm-up, {plan.samples} samples a turn."
+        f"{plan.boxes} boxes per image in step, {plan.rounds} rounds after "
+        f"{plan.warmup} of warm-up, {plan.samples} samples per turn."
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

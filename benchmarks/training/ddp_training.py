@@ -1,4 +1,7 @@
-"""One of the processes that :mod:`.ddp_benchmark` trains with."""
+"""A short training whose iterations are timed; a process of ``benchmark_ddp``.
+
+``python -m benchmarks.training.ddp_training JSON``
+"""
 
 import json
 import logging
@@ -8,24 +11,29 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmyolo.registry import RUNNERS
 
+from benchmarks.harness.training_config import train_only
 from mmyolo_mnv1.analysis.machine import set_threads
 from mmyolo_mnv1.config import load_config
 
-from .side_ours import train_only
 
-
-def train(job: dict) -> None:
-    """Train, and write down how long each iteration took, in milliseconds.
+def train(
+    config: str, options: dict, iterations: int, launcher: str, work_dir: str, out: str
+) -> None:
+    """Train, and write the milliseconds of each iteration.
 
     Args:
-        job (dict): ``config``, ``options``, ``iterations``, ``launcher``, ``work_dir``
-            and ``out``.
+        config (str): Config file.
+        options (dict): Changes of the config, as in ``--cfg-options``.
+        iterations (int): Number of iterations.
+        launcher (str): ``none`` or ``pytorch``.
+        work_dir (str): Work directory.
+        out (str): JSON file to write.
     """
     length = dict(max_epochs=1, close_mosaic_epochs=0)
-    cfg = load_config(job["config"], {**job["options"], **length})
-    cfg.launcher, cfg.work_dir = job["launcher"], job["work_dir"]
+    cfg = load_config(config, {**options, **length})
+    cfg.launcher, cfg.work_dir = launcher, work_dir
     train_only(cfg, workers=0)
-    cfg.train_dataloader.num_batch_per_epoch = job["iterations"]
+    cfg.train_dataloader.num_batch_per_epoch = iterations
     cfg.log_level = "WARNING"
     runner = RUNNERS.build(cfg)
     runner.logger.setLevel(logging.WARNING)
@@ -33,8 +41,8 @@ def train(job: dict) -> None:
     runner.train()
     if is_main_process():
         seconds, _ = runner.message_hub.get_scalar("train/time").data
-        Path(job["out"]).write_text(json.dumps([1000 * s for s in seconds.tolist()]))
+        Path(out).write_text(json.dumps([1000 * s for s in seconds.tolist()]))
 
 
 if __name__ == "__main__":
-    train(json.loads(sys.argv[1]))
+    train(**json.loads(sys.argv[1]))

@@ -1,68 +1,98 @@
-"""What the training benchmark asks of each side."""
+"""Interface of the sides that the training benchmark compares."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
+from mmengine.config import Config
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-#: Runs one training step; yields the name of each part when it is done.
+from benchmarks.harness.training_config import train_only
+from mmyolo_mnv1.config import input_shape, load_config
+from mmyolo_mnv1.errors import InputError
+from mmyolo_mnv1.models.build import build_model
+
+ENDLESS = 1_000_000  # epochs
+
+#: Runs one training step and yields the name of each part when it has ended.
 Step = Callable[[], Iterator[str]]
 
 
-class Side(ABC):
-    """A training stack: its data and its steps, for a config of ours.
+class Side:
+    """Data, training step and trainer of one project, for a config of ours.
 
     Args:
-        config (str): File.
-        options (dict): By which it is changed.
-        workers (int): Of the data loader.
+        config (str): Config file.
+        options (dict): Changes of the config, as in ``--cfg-options``.
+        workers (int): Worker processes of the data loader.
 
     Raises:
-        InputError: If the side has nothing like the config.
+        InputError: If the config has no training data, or the project has no
+            equivalent of it.
     """
 
-    dataset: Dataset
     loader: DataLoader
-    batch_size: int
-    num_classes: int
-    input_shape: tuple[int, int]  # height, width in pixels
+    #: Key of the images in a batch of the loader.
+    images_key: str
 
-    @abstractmethod
-    def __init__(self, config: str, options: dict, workers: int) -> None: ...
+    def __init__(self, config: str, options: dict, workers: int) -> None:
+        self.cfg = load_config(config, {**options, "max_epochs": ENDLESS})
+        if "train_dataloader" not in self.cfg:
+            raise InputError(
+                f"config {config} has no train_dataloader: give a detector's"
+            )
+        train_only(self.cfg, workers)
+        self.cfg.train_dataloader.pin_memory = False
+        self.batch_size: int = self.cfg.train_dataloader.batch_size
+        self.num_classes = len(self.cfg.classes)
+        #: Height and width in pixels.
+        self.input_shape = input_shape(self.cfg)
+        self.setup(self.cfg, workers)
 
-    @staticmethod
-    @abstractmethod
-    def images_of(batch: Any) -> Tensor:
-        """The images (N, 3, H, W) of a batch of the loader."""
+    @property
+    def dataset(self) -> Dataset:
+        """Training dataset."""
+        return self.loader.dataset
 
-    @abstractmethod
+    def setup(self, cfg: Config, workers: int) -> None:
+        """Build :attr:`loader` and the trainer."""
+        raise NotImplementedError
+
+    def initial_weights(self) -> dict[str, Tensor]:
+        """State dict of our untrained model, equal in every call."""
+        torch.manual_seed(0)
+        model = build_model(self.cfg)
+        model.init_weights()
+        return model.state_dict()
+
     def make_step(self, images: Tensor, truths: Tensor) -> Step:
-        """A training step on given data.
+        """Prepare a training step on given data.
 
         Args:
             images (Tensor): (N, 3, H, W), uint8.
-            truths (Tensor): (G, 6): index of the image, label, x1, y1, x2, y2 in
+            truths (Tensor): Ground truth (G, 6): image index, label, x1, y1, x2, y2 in
                 pixels.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def make_postprocess(
         self, logits: list[Tensor], distances: list[Tensor]
     ) -> Callable[[], Any]:
-        """What turns outputs of the head into detections, as validation does it.
+        """Prepare post-processing of head outputs with the settings of validation.
 
         Args:
-            logits (list[Tensor]): Of classes, (N, C, H_i, W_i) by level.
-            distances (list[Tensor]): (N, 4, H_i, W_i) in strides.
+            logits (list[Tensor]): Class logits by level, (N, C, H_i, W_i).
+            distances (list[Tensor]): Box distances by level, (N, 4, H_i, W_i), in
+                strides.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def train(self, before: Callable[[], None], after: Callable[[], None]) -> None:
-        """Train with the side's own trainer, without end.
+        """Train without end by the project's own trainer.
 
         Args:
-            before (Callable): Called before each epoch.
-            after (Callable): Called after each.
+            before (Callable): Function to call before each epoch.
+            after (Callable): Function to call after each epoch.
         """
+        raise NotImplementedError

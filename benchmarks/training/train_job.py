@@ -1,70 +1,104 @@
-"""What the training benchmark measures, on each side with that side's own parts."""
+"""Measurements of the training benchmark, with the parts of each side."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from benchmarks.harness.epoch_turns import in_turns
+from benchmarks.harness.peers import MMYOLO, ULTRALYTICS, check_peer
+from benchmarks.training.made_up_data import make_outputs, make_truths
+from benchmarks.training.side import Side, Step
 from mmyolo_mnv1.analysis.machine import set_threads
 from mmyolo_mnv1.analysis.worker import Runs
 from mmyolo_mnv1.engine.memory import keep_freed_memory
+from mmyolo_mnv1.errors import InputError, check_least
 
-from ..harness.turns import in_turns
-from .side import Side, Step
-from .side_mmyolo import MMYOLOSide
-from .side_ours import OurSide
-from .side_ultralytics import UltralyticsSide
-
-KINDS = ("sample", "loader", "step", "postprocess", "epoch")
-SAMPLE, LOADER, STEP, POSTPROCESS, EPOCH = KINDS
-#: Parts of a step in their order.
-PARTS = ("preprocess", "forward", "loss", "backward", "optimizer", "ema")
-SIDES: dict[str, type[Side]] = {
-    "ours": OurSide,
-    "ultralytics": UltralyticsSide,
-    "mmyolo": MMYOLOSide,
-}
+MEASUREMENTS = ("sample", "loader", "step", "postprocess", "epoch")
+SAMPLE, LOADER, STEP, POSTPROCESS, EPOCH = MEASUREMENTS
+#: Parts of a training step, in order.
+STEP_PARTS = ("preprocess", "forward", "loss", "backward", "optimizer", "ema")
+OURS = "ours"
+TRAINING_PEERS = (ULTRALYTICS, MMYOLO)
 SEED = 0
 
 
-class TrainJob(NamedTuple):
-    """A side of the benchmark, for one of its measurements.
+class TrainPlan(NamedTuple):
+    """Measurements, sides and rounds.
 
     Args:
-        side (str): One of :data:`SIDES`.
-        what (str): One of :data:`KINDS`.
-        config (str): File, ours.
-        options (dict): By which it is changed.
-        workers (int): Of the data loader.
-        threads (int): Of PyTorch; data of one core have one.
-        samples (int): How many a turn of :data:`SAMPLE` and :data:`LOADER` takes.
-        boxes (int): Ground truths of an image in :data:`STEP`.
+        what (Sequence[str]): Members of :data:`MEASUREMENTS`.
+        peers (Sequence[str]): Members of :data:`TRAINING_PEERS`.
+        workers (int): Worker processes of the data loaders.
+        threads (int): CPU threads of PyTorch.
+        rounds (int): Measured rounds. Defaults to 5.
+        warmup (int): Rounds before them. Defaults to 1.
+        samples (int): Samples per turn of sample and loader. Defaults to 200.
+        boxes (int): Ground-truth boxes per image in step. Defaults to 20.
+    """
+
+    what: Sequence[str]
+    peers: Sequence[str]
+    workers: int
+    threads: int
+    rounds: int = 5
+    warmup: int = 1
+    samples: int = 200
+    boxes: int = 20
+
+    def check(self) -> None:
+        """Check that the plan can be executed.
+
+        Raises:
+            InputError: If a number is out of range, a name is unknown or a peer is not
+                installed.
+        """
+        least = dict(workers=0, threads=1, rounds=1, warmup=0, samples=1, boxes=0)
+        check_least(self._asdict(), **least)
+        for name in self.what:
+            if name not in MEASUREMENTS:
+                raise InputError(
+                    f"--what {name}: choose from {', '.join(MEASUREMENTS)}"
+                )
+        for name in self.peers:
+            check_peer(name, TRAINING_PEERS)
+
+    def sides(self, what: str) -> list[str]:
+        """Sides of a measurement; MMYOLO, which has no YOLO11, is measured by data."""
+        data_only = () if what in (SAMPLE, LOADER) else (MMYOLO,)
+        return [OURS, *(peer for peer in self.peers if peer not in data_only)]
+
+
+class TrainJob(NamedTuple):
+    """One measurement of one side.
+
+    Args:
+        side (str): :data:`OURS`, :data:`ULTRALYTICS` or :data:`MMYOLO`.
+        what (str): One of :data:`MEASUREMENTS`.
+        config (str): Config file of ours.
+        options (dict): Changes of the config, as in ``--cfg-options``.
+        plan (TrainPlan): Workers, threads, samples and boxes.
     """
 
     side: str
     what: str
     config: str
     options: dict
-    workers: int
-    threads: int
-    samples: int
-    boxes: int
+    plan: TrainPlan
 
     def prepare(self) -> tuple[Runs, dict]:
-        """See :class:`.worker.Task`; every run gives milliseconds."""
+        """See :meth:`.Task.prepare`; each run returns milliseconds."""
         torch.manual_seed(SEED)
         np.random.seed(SEED)
-        workers = self.workers if self.what in (LOADER, EPOCH) else 0
-        side = SIDES[self.side](self.config, self.options, workers)
+        workers = self.plan.workers if self.what in (LOADER, EPOCH) else 0
+        side = _load_side(self.side)(self.config, self.options, workers)
         if self.what == SAMPLE:
             set_threads(1)
-        else:  # workers keep what each side gives OpenCV, which is none
-            torch.set_num_threads(self.threads)
+        else:  # OpenCV keeps the number of threads that each side sets: 0
+            torch.set_num_threads(self.plan.threads)
         keep_freed_memory()
         make_run = {
             SAMPLE: self._sample,
@@ -76,121 +110,82 @@ class TrainJob(NamedTuple):
         return {self.what: make_run(side)}, {}
 
     def _sample(self, side: Side) -> Callable[[], float]:
-        """Milliseconds a sample, in this process."""
+        """Milliseconds per sample, in this process."""
         order = _endless_permutations(len(side.dataset))
 
         def run() -> float:
-            indices = [next(order) for _ in range(self.samples)]
+            indices = [next(order) for _ in range(self.plan.samples)]
             start = time.perf_counter()
             for index in indices:
                 side.dataset[index]
-            return 1000 * (time.perf_counter() - start) / self.samples
+            return 1000 * (time.perf_counter() - start) / self.plan.samples
 
         return run
 
     def _loader(self, side: Side) -> Callable[[], float]:
-        """Milliseconds an image, through the workers."""
+        """Milliseconds per image of the data loader."""
         batches = _endless_batches(side.loader)
-        # What the workers have made while others had their turn does not count.
-        ahead = self.workers * (side.loader.prefetch_factor or 0) + 1
+        # Batches prefetched during the turns of other sides are not measured.
+        ahead = self.plan.workers * (side.loader.prefetch_factor or 0) + 1
 
         def run() -> float:
             for _ in range(ahead):
                 next(batches)
             start, count = time.perf_counter(), 0
-            while count < self.samples:
-                count += len(side.images_of(next(batches)))
+            while count < self.plan.samples:
+                count += len(next(batches)[side.images_key])
             return 1000 * (time.perf_counter() - start) / count
 
         return run
 
     def _step(self, side: Side) -> Callable[[], dict[str, float]]:
-        """Milliseconds of each part of a training step, on made-up images and boxes."""
+        """Milliseconds of each part of a training step on made-up data."""
         height, width = side.input_shape
         generator = torch.Generator().manual_seed(SEED)
         shape = (side.batch_size, 3, height, width)
         images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-        truths = make_truths(
-            side.batch_size, self.boxes, side.num_classes, (width, height), generator
-        )
+        counts = side.batch_size, self.plan.boxes, side.num_classes
+        truths = make_truths(*counts, (width, height), generator)
         step = side.make_step(images, truths)
         return lambda: _time_parts(step)
 
     def _postprocess(self, side: Side) -> Callable[[], float]:
-        """Milliseconds an image, from the head's outputs to detections."""
-        height, width = side.input_shape
-        outputs = make_outputs(side.batch_size, (height, width))
-        run = side.make_postprocess(*outputs)
+        """Milliseconds per image from head outputs to detections."""
+        outputs = make_outputs(
+            side.batch_size, side.input_shape, torch.Generator().manual_seed(SEED)
+        )
+        postprocess = side.make_postprocess(*outputs)
 
-        def timed() -> float:
+        def run() -> float:
             start = time.perf_counter()
-            run()
+            postprocess()
             return 1000 * (time.perf_counter() - start) / side.batch_size
 
-        return timed
+        return run
 
     def _epoch(self, side: Side) -> Callable[[], float]:
-        """Milliseconds an image over an epoch of that side's own trainer."""
-        epochs = in_turns(side.train, self.threads)
+        """Milliseconds per image in an epoch of the side's own trainer."""
+        epochs = in_turns(side.train, self.plan.threads)
         return lambda: 1000 * next(epochs) / len(side.dataset)
 
 
-def make_truths(
-    images: int,
-    boxes: int,
-    num_classes: int,
-    size: tuple[int, int],
-    generator: torch.Generator,
-) -> Tensor:
-    """Boxes of random place, shape and class.
+def _load_side(name: str) -> type[Side]:
+    """Import a side: a process imports only the project that it measures."""
+    if name == OURS:
+        from benchmarks.training.side_ours import OurSide
 
-    Args:
-        images (int): Number of images.
-        boxes (int): For each.
-        num_classes (int): Classes.
-        size (tuple[int, int]): Width and height of the images in pixels; boxes measure
-            3 to 43 % of them.
-        generator (torch.Generator): Of the numbers.
+        return OurSide
+    if name == ULTRALYTICS:
+        from benchmarks.training.side_ultralytics import UltralyticsSide
 
-    Returns:
-        Tensor: (images x boxes, 6): index of the image, label, x1, y1, x2, y2.
-    """
-    count, wide = images * boxes, torch.tensor(size)
-    extent = (0.03 + 0.4 * torch.rand(count, 2, generator=generator)) * wide
-    corner = torch.rand(count, 2, generator=generator) * (wide - extent)
-    index = torch.arange(images).repeat_interleave(boxes)[:, None].float()
-    label = torch.randint(0, num_classes, (count, 1), generator=generator).float()
-    return torch.cat([index, label, corner, corner + extent], 1)
+        return UltralyticsSide
+    from benchmarks.training.side_mmyolo import MMYOLOSide
 
-
-def make_outputs(
-    images: int, size: tuple[int, int], num_classes: int = 80
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Outputs of a head as of a trained network: some objects, neighbours agree.
-
-    Args:
-        images (int): Number of images.
-        size (tuple[int, int]): Height and width of the input in pixels.
-        num_classes (int): Classes. Defaults to 80.
-
-    Returns:
-        tuple[list[Tensor], list[Tensor]]: By level, class logits (N, C, H_i, W_i) and
-        distances (N, 4, H_i, W_i) in strides.
-    """
-    generator = torch.Generator().manual_seed(SEED)
-    logits, distances = [], []
-    for stride in (8, 16, 32):
-        shape = size[0] // stride, size[1] // stride
-        noise = torch.randn(images, num_classes, *shape, generator=generator)
-        seeds = torch.randn(images, num_classes, *shape, generator=generator) > 3.3
-        objects = F.max_pool2d(seeds.float(), 3, 1, 1)
-        logits.append(noise - 9 + 9 * objects)
-        distances.append(3 + 2 * torch.rand(images, 4, *shape, generator=generator))
-    return logits, distances
+    return MMYOLOSide
 
 
 def _time_parts(step: Step) -> dict[str, float]:
-    """Run a step; its parts pause where each ends."""
+    """Run a step; milliseconds of each part."""
     times, start = {}, time.perf_counter()
     for name in step():
         now = time.perf_counter()

@@ -1,3 +1,1 @@
-"""What a model costs and what it finds."""
-
-from .. import registration  # noqa: F401
+"""Analysis: cost of models, accuracy of exported files, contents of data sets."""

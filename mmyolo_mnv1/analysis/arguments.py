@@ -1,17 +1,20 @@
-"""Arguments that the measuring tools share."""
+"""Command-line arguments shared by the measuring tools."""
 
 import argparse
 from pathlib import Path
 
 from mmengine.config import DictAction
 
-from .backends import BACKENDS, DTYPES, Setting
+from ..deploy.runtime.engines import RunOptions
+from .backends import BACKENDS, PRECISIONS
+from .compare import HEADLINE, HEADLINE_OPTIONS, ComparedModel, load_models
 from .machine import available_threads
-from .timing import Plan
+from .tables import check_suffixes
+from .timing import LatencyPlan
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add how to time: backends, device, precision, threads, batch, rounds."""
+    """Add the options of a latency plan: backends, device, precision, rounds, …."""
     parser.add_argument(
         *("--backend", "--backends"),
         nargs="+",
@@ -19,9 +22,11 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of {', '.join(BACKENDS)}; default: eager",
     )
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument("--batch", type=int, default=1, help="images at once")
+    parser.add_argument("--batch", type=int, default=1, help="images per batch")
     parser.add_argument(
-        "--precision", default="fp32", help=f"of {', '.join(DTYPES)}; default: fp32"
+        "--precision",
+        default="fp32",
+        help=f"of {', '.join(PRECISIONS)}; default: fp32",
     )
     parser.add_argument(
         "--threads", type=int, default=available_threads(), help="default: all cores"
@@ -30,10 +35,39 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warmup", type=int, default=3, help="rounds not counted")
 
 
-def parse_plan(args: argparse.Namespace) -> Plan:
-    """What :func:`add_plan_arguments` added."""
-    setting = Setting(args.device, args.precision, args.threads)
-    return Plan(args.backend, setting, args.batch, args.rounds, args.warmup)
+def parse_plan(args: argparse.Namespace) -> LatencyPlan:
+    """Build the plan from the arguments of :func:`add_plan_arguments`."""
+    options = RunOptions(args.device, args.precision, args.threads)
+    return LatencyPlan(args.backend, options, args.batch, args.rounds, args.warmup)
+
+
+def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add models, latency plan and output files of a comparison."""
+    parser.add_argument("config", nargs="*", help="ratios are to the first")
+    parser.add_argument(
+        "--checkpoints", type=Path, nargs="+", default=[], help="one a config"
+    )
+    parser.add_argument(
+        "--map",
+        nargs="+",
+        default=[],
+        help="mAP of each config: a number, test.py's JSON of metrics, or none",
+    )
+    add_plan_arguments(parser)
+    add_config_arguments(parser)
+    add_out_argument(parser, picture=True)
+
+
+def load_comparison(
+    args: argparse.Namespace,
+) -> tuple[list[ComparedModel], LatencyPlan]:
+    """Check the arguments of :func:`add_comparison_arguments` and load the models."""
+    check_suffixes(args.out, with_picture=True)
+    configs, options = args.config, args.cfg_options or {}
+    if not configs:
+        configs, options = HEADLINE, {**HEADLINE_OPTIONS, **options}
+    plan = parse_plan(args)
+    return load_models(configs, plan, options, args.checkpoints, args.map), plan
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +80,13 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 def add_out_argument(
     parser: argparse.ArgumentParser, picture: bool = False, default: list | None = None
 ) -> None:
-    """Add ``--out``: files whose suffixes name their form."""
+    """Add ``--out``: output files, whose suffixes select the format.
+
+    Args:
+        parser (argparse.ArgumentParser): Parser to extend.
+        picture (bool): Whether ``.png`` is a format. Defaults to False.
+        default (list, optional): Default files. Defaults to None, no file.
+    """
     parser.add_argument(
         "--out",
         type=Path,

@@ -1,265 +1,152 @@
-"""Ways to run a network, each with one call: ``prepare``."""
+"""Backends: named ways to run a network, each by an engine of :mod:`..deploy`."""
 
-import copy
 import importlib.util
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
-from ..deploy.export.onnx_export import INPUT, OUTPUTS, export_onnx
+from ..deploy.export.formats import MODULES, ExportJob, ExportPlan, export_network
+from ..deploy.export.pytorch_engine import CompiledEngine, PyTorchEngine
+from ..deploy.runtime.engines import (
+    Engine,
+    OnnxRuntimeEngine,
+    OpenVINOEngine,
+    RunOptions,
+    TensorRTEngine,
+)
+from ..deploy.runtime.metadata import NMS, Metadata, Preprocessing
 from ..errors import InputError
 from .machine import check_device
 
-DTYPES = dict(fp32=torch.float32, fp16=torch.float16, bf16=torch.bfloat16)
-
-#: Runs a network on a batch; boxes and scores come in the backend's own form.
-Run = Callable[[Tensor], Any]
+PRECISIONS = ("fp32", "fp16", "bf16")
 
 
-class Setting(NamedTuple):
-    """How networks are run.
+class Backend(NamedTuple):
+    """An engine, and the requirements to measure networks with it.
 
     Args:
-        device (str): ``cpu`` or ``cuda``. Defaults to "cpu".
-        precision (str): ``fp32``, ``fp16`` or ``bf16``. Defaults to "fp32".
-        threads (int): On the CPU. Defaults to 1.
+        engine (type[Engine]): The engine.
+        precisions (dict[str, tuple[str, ...]]): Supported precisions by device.
+        form (str, optional): Export format that the engine loads. Defaults to None: the
+            engine takes the network itself.
+        packages (dict[str, str]): Required packages by module.
     """
 
-    device: str = "cpu"
-    precision: str = "fp32"
-    threads: int = 1
-
-
-class Backend:
-    """A way to run a network.
-
-    Args:
-        setting (Setting): How.
-
-    Raises:
-        InputError: If the device is not here, a package is not installed, or the
-            backend has no such precision there.
-    """
-
-    name: str
-    #: Modules it imports, and the packages that have them.
-    packages: dict[str, str] = {}
-    #: Precisions by device.
+    engine: type[Engine]
     precisions: dict[str, tuple[str, ...]]
-
-    def __init__(self, setting: Setting) -> None:
-        check_device(setting.device)
-        self.setting = setting
-        self.device = torch.device(setting.device)
-        missing = [p for m, p in self.packages.items() if not _is_installed(m)]
-        if missing:
-            raise InputError(
-                f"backend {self.name}: not installed: pip install {' '.join(missing)}"
-            )
-        precisions = self.precisions.get(setting.device, ())
-        if setting.precision not in precisions:
-            raise InputError(
-                f"backend {self.name} does not run {setting.precision} on "
-                f"{setting.device}: it runs {self._abilities()}"
-            )
-
-    def prepare(self, network: nn.Module, images: Tensor) -> Run:
-        """Make a network ready.
-
-        Args:
-            network (nn.Module): Fused; it stays as it is.
-            images (Tensor): An input, float32; the network will be run on its shape.
-
-        Returns:
-            Run: Runs the network on such an input.
-        """
-        raise NotImplementedError
-
-    def _abilities(self) -> str:
-        return ", ".join(f"{'/'.join(p)} on {d}" for d, p in self.precisions.items())
+    form: str | None = None
+    packages: dict[str, str] = {}
 
 
-class Eager(Backend):
-    """PyTorch, operation by operation, maps in the network's ``memory_format``."""
-
-    name = "eager"
-    precisions = dict(cpu=("fp32", "bf16"), cuda=("fp32", "fp16", "bf16"))
-
-    def prepare(self, network: nn.Module, images: Tensor) -> Run:
-        """See the parent."""
-        form = dict(
-            device=self.device,
-            dtype=DTYPES[self.setting.precision],
-            memory_format=network.memory_format,
-        )
-        network = self.wrap(copy.deepcopy(network).to(**form))
-
-        @torch.inference_mode()
-        def run(images: Tensor) -> tuple[Tensor, Tensor]:
-            return network(images.to(**form))
-
-        return run
-
-    def wrap(self, network: nn.Module) -> Callable:
-        """What is called in place of the network."""
-        return network
-
-
-class Compile(Eager):
-    """PyTorch's compiler, inductor."""
-
-    name = "compile"
-
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        if setting.device == "cpu" and not shutil.which("g++"):
-            raise InputError("backend compile: no C++ compiler: apt-get install g++")
-
-    def wrap(self, network: nn.Module) -> Callable:
-        """See the parent."""
-        return torch.compile(network, dynamic=False, fullgraph=True)
+_PYTORCH = dict(cpu=("fp32", "bf16"), cuda=PRECISIONS)
+BACKENDS = dict(
+    eager=Backend(PyTorchEngine, _PYTORCH),
+    compile=Backend(CompiledEngine, _PYTORCH),
+    onnxruntime=Backend(
+        OnnxRuntimeEngine,
+        dict(cpu=("fp32",), cuda=("fp32", "fp16")),
+        "onnx",
+        dict(onnx="onnx", onnxruntime="onnxruntime"),
+    ),
+    openvino=Backend(
+        OpenVINOEngine,
+        dict(cpu=("fp32", "bf16")),
+        "openvino",
+        dict(onnx="onnx", openvino="openvino"),
+    ),
+    tensorrt=Backend(
+        TensorRTEngine,
+        dict(cuda=("fp32", "fp16")),
+        "onnx",
+        dict(onnx="onnx", onnxruntime="onnxruntime-gpu", tensorrt="tensorrt"),
+    ),
+)
 
 
-class OnnxRuntime(Backend):
-    """ONNX Runtime."""
+def check_backend(name: str, options: RunOptions) -> None:
+    """Check that a backend can run on this machine.
 
-    name = "onnxruntime"
-    packages = dict(onnx="onnx", onnxruntime="onnxruntime")
-    precisions = dict(cpu=("fp32",), cuda=("fp32", "fp16"))
-
-    def prepare(self, network: nn.Module, images: Tensor) -> Run:
-        """See the parent.
-
-        Raises:
-            InputError: If ONNX Runtime was built without the device.
-        """
-        import onnxruntime
-
-        dtype = self.graph_dtype()
-        network = copy.deepcopy(network).to(self.device, dtype)
-        images = images.to(self.device, dtype)
-        provider, options = self.provider()
-        if provider not in onnxruntime.get_available_providers():
-            raise InputError(
-                f"backend {self.name}: this ONNX Runtime has no {provider}: "
-                "pip install onnxruntime-gpu in place of onnxruntime"
-            )
-        config = onnxruntime.SessionOptions()
-        config.intra_op_num_threads = self.setting.threads
-        config.log_severity_level = 3
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "network.onnx"
-            export_onnx(network, images, path)
-            session = onnxruntime.InferenceSession(
-                path, config, providers=[(provider, options)]
-            )
-        if provider not in session.get_providers():
-            raise InputError(
-                f"backend {self.name}: {provider} cannot be loaded: its libraries do "
-                "not match the CUDA that is installed"
-            )
-        return self._run(session, dtype)
-
-    def provider(self) -> tuple[str, dict]:
-        """Execution provider and its options."""
-        names = dict(cpu="CPUExecutionProvider", cuda="CUDAExecutionProvider")
-        return names[self.setting.device], {}
-
-    def graph_dtype(self) -> torch.dtype:
-        """Type of the graph's weights and input."""
-        return DTYPES[self.setting.precision]
-
-    def _run(self, session: Any, dtype: torch.dtype) -> Run:
-        binding = session.io_binding()
-        numpy_dtype = torch.empty(0, dtype=dtype).numpy().dtype
-        where = (self.setting.device, 0)
-
-        def run(images: Tensor) -> list:
-            images = images.to(self.device, dtype).contiguous()
-            shape = tuple(images.shape)
-            binding.bind_input(INPUT, *where, numpy_dtype, shape, images.data_ptr())
-            for name in OUTPUTS:
-                binding.bind_output(name, *where)
-            session.run_with_iobinding(binding)
-            binding.synchronize_outputs()
-            return binding.get_outputs()
-
-        return run
-
-
-class TensorRT(OnnxRuntime):
-    """TensorRT, by ONNX Runtime's execution provider."""
-
-    name = "tensorrt"
-    packages = dict(onnx="onnx", onnxruntime="onnxruntime-gpu", tensorrt="tensorrt")
-    precisions = dict(cuda=("fp32", "fp16"))
-
-    def provider(self) -> tuple[str, dict]:
-        """See the parent."""
-        fp16 = self.setting.precision == "fp16"
-        return "TensorrtExecutionProvider", dict(trt_fp16_enable=fp16)
-
-    def graph_dtype(self) -> torch.dtype:
-        """TensorRT chooses the types within the graph itself."""
-        return torch.float32
-
-
-class OpenVINO(Backend):
-    """OpenVINO."""
-
-    name = "openvino"
-    packages = dict(onnx="onnx", openvino="openvino")
-    precisions = dict(cpu=("fp32", "bf16"))
-
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        import openvino
-
-        self.core = openvino.Core()
-        able = self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if setting.precision == "bf16" and "BF16" not in able:
-            raise InputError("backend openvino: this CPU has no bf16: choose fp32")
-
-    def prepare(self, network: nn.Module, images: Tensor) -> Run:
-        """See the parent."""
-        hint = dict(fp32="f32", bf16="bf16")[self.setting.precision]
-        config = dict(
-            INFERENCE_PRECISION_HINT=hint,  # some CPUs claim AMX and fault
-            INFERENCE_NUM_THREADS=self.setting.threads,
-            NUM_STREAMS=1,
-        )
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "network.onnx"
-            export_onnx(network, images, path)
-            compiled = self.core.compile_model(path, "CPU", config)
-        request = compiled.create_infer_request()
-
-        def run(images: Tensor) -> list[np.ndarray]:
-            outputs = request.infer([images.numpy()], share_inputs=True)
-            return [outputs[name] for name in OUTPUTS]
-
-        return run
-
-
-BACKENDS = {b.name: b for b in (Eager, Compile, OnnxRuntime, OpenVINO, TensorRT)}
-
-
-def get_backend(name: str, setting: Setting) -> Backend:
-    """A backend by its name.
+    Args:
+        name (str): Key of :data:`BACKENDS`.
+        options (RunOptions): Device, precision, threads.
 
     Raises:
-        InputError: If there is none of this name, or it cannot be used here.
+        InputError: If the name or device is unknown, the device or a package is
+            missing, or the backend does not support the precision.
     """
     if name not in BACKENDS:
         raise InputError(f"backend {name!r}: choose from {', '.join(BACKENDS)}")
-    return BACKENDS[name](setting)
+    check_device(options.device)
+    backend = BACKENDS[name]
+    missing = _find_missing(backend.packages) or _find_missing(
+        MODULES.get(backend.form, ())
+    )
+    if missing:
+        packages = [backend.packages.get(module, module) for module in missing]
+        raise InputError(
+            f"backend {name}: not installed: pip install {' '.join(packages)}"
+        )
+    if options.precision not in backend.precisions.get(options.device, ()):
+        supported = [f"{'/'.join(p)} on {d}" for d, p in backend.precisions.items()]
+        raise InputError(
+            f"backend {name} does not run {options.precision} on {options.device}: it "
+            f"runs {', '.join(supported)}"
+        )
+    if name == "compile" and options.device == "cpu" and not shutil.which("g++"):
+        raise InputError("backend compile: no C++ compiler: apt-get install g++")
 
 
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+def build_engine(
+    network: nn.Module, images: Tensor, name: str, options: RunOptions
+) -> Engine:
+    """Load a network into the engine of a backend, exported if the engine needs a file.
+
+    Args:
+        network (nn.Module): Fused network with two outputs of any shape, and an
+            attribute ``memory_format``. Its weights are not changed.
+        images (Tensor): Example input, (N, 3, H, W) float32; the engine takes its
+            shape.
+        name (str): Key of :data:`BACKENDS`, checked by :func:`check_backend`.
+        options (RunOptions): Device, precision, threads.
+
+    Raises:
+        InputError: If the runtime does not support the options.
+    """
+    backend = BACKENDS[name]
+    metadata = _placeholder_metadata(tuple(images.shape[2:]))
+    if backend.form is None:
+        return backend.engine(network, metadata, options)
+    # TensorRT chooses the type of each layer from a float32 graph.
+    half = options.precision == "fp16" and backend.engine is OnnxRuntimeEngine
+    plan = ExportPlan([backend.form], half=half)
+    job = ExportJob(network.cpu(), images.cpu(), metadata, plan)
+    with TemporaryDirectory() as folder:
+        files = export_network(job, Path(folder), "network")
+        return backend.engine(files[backend.form], options)
+
+
+def prepare_network(
+    network: nn.Module, images: Tensor, name: str, options: RunOptions
+) -> Callable[[], Any]:
+    """Load a network as :func:`build_engine` does, with its input on the device.
+
+    Returns:
+        Callable[[], Any]: Runs the network on ``images``; see :meth:`.Engine.prepare`.
+    """
+    engine = build_engine(network, images, name, options)
+    return engine.prepare(images.cpu().numpy())
+
+
+def _placeholder_metadata(shape: tuple[int, int]) -> Metadata:
+    """Metadata of a network whose outputs are not read: only the shape is true."""
+    preprocessing = Preprocessing("rgb", (0.0,) * 3, (255.0,) * 3)
+    nms = NMS(score_threshold=0.0, iou_threshold=1.0, max_detections=1)
+    return Metadata(("object",), (8, 16, 32), shape, False, preprocessing, nms)
+
+
+def _find_missing(modules: Iterable[str]) -> list[str]:
+    return [module for module in modules if not importlib.util.find_spec(module)]

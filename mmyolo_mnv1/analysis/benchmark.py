@@ -1,6 +1,7 @@
 """Latency of detectors by stage, throughput and memory."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -8,10 +9,10 @@ from mmengine.config import Config
 
 from ..config import input_shape, load_config
 from ..errors import InputError
-from .latency_job import POST, PRE, Job
+from .latency_job import POST, PRE, LatencyJob
 from .machine import describe_machine, machine_notes
 from .tables import Column, Table
-from .timing import Plan, compare_times, spread
+from .timing import LatencyPlan, compare_times, spread
 from .worker import NETWORK, workers
 
 COLUMNS = (
@@ -30,48 +31,49 @@ COLUMNS = (
     Column("peak_memory_mb", "memory, MB", "{:.0f}".format),
 )
 NOTES = (
-    "Medians and quartiles of interleaved rounds (A B A B …), each network in its own "
-    "process. first / this: network time of the first config over this one's, round by "
-    "round, by the same backend.",
+    "Medians and quartiles of interleaved rounds (A B A B …), one process per network. "
+    "first / this: network time of the first config over this one's, by round, same "
+    "backend.",
     "Preprocessing: reading a JPEG of 640 x 427 px, the test pipeline, normalisation; "
     "network: input to decoded boxes and scores, Conv+BN fused; post-processing: "
-    "decoding, score filter, NMS, back to the photo; boxes: what it leaves. images/s: "
-    "the network's.",
-    "Memory: peak while the network runs, its weights included; on CUDA what PyTorch "
-    "allocated.",
+    "decoding, score filter, NMS, scaling to the photo; boxes: its detections. "
+    "images/s: throughput of the network.",
+    "Memory: peak while the network runs, including its weights; on CUDA, memory "
+    "allocated by PyTorch.",
 )
-UNTRAINED = "Untrained weights, BN statistics of the photo: the boxes are chance."
+UNTRAINED = "Untrained weights, BN statistics of the photo: the boxes are arbitrary."
 
 
 def benchmark(
     configs: Sequence[str],
-    plan: Plan,
+    plan: LatencyPlan,
     options: dict | None = None,
     checkpoints: Sequence[Path] = (),
 ) -> Table:
-    """Measure detectors against each other.
+    """Measure the latency of detectors side by side.
 
     Args:
-        configs (Sequence[str]): Their files; ratios are to the first.
-        plan (Plan): How.
-        options (dict, optional): By which every config is changed. Defaults to None.
-        checkpoints (Sequence[Path]): Weights, one a config. Defaults to none.
+        configs (Sequence[str]): Config files; ratios refer to the first.
+        plan (LatencyPlan): Backends and rounds.
+        options (dict, optional): Changes of every config, as in ``--cfg-options``.
+            Defaults to None.
+        checkpoints (Sequence[Path]): Weights, one per config. Defaults to none.
 
     Returns:
-        Table: A row for each backend and config.
+        Table: One row per backend and config.
 
     Raises:
-        InputError: If an argument is wrong or cannot be served here.
+        InputError: If an argument is wrong or the plan cannot be executed.
     """
     plan.check()
     loaded = load_detectors(configs, options)
-    bases = base_jobs(configs, plan, options, checkpoints)
+    base = build_jobs(configs, plan, options, checkpoints)
     jobs = {
-        (number, name): base._replace(backend=name)
+        (number, name): replace(job, backend=name)
         for name in (None, *plan.backends)
-        for number, base in enumerate(bases)
+        for number, job in enumerate(base)
     }
-    machine = describe_machine(plan.setting.device, plan.setting.threads)
+    machine = describe_machine(plan.run_options.device, plan.run_options.threads)
     with workers(jobs) as ready:
         runs = {
             (*key, stage): partial(worker.time, stage)
@@ -97,15 +99,15 @@ def benchmark(
             )
             rows.append(row)
     notes = [*NOTES, *plan_notes(plan, loaded, checkpoints), *machine_notes(machine)]
-    document = dict(machine=machine, plan=plan.describe(), rows=rows)
+    document = dict(machine=machine, plan=plan.as_dict(), rows=rows)
     return Table(COLUMNS, rows, notes, document)
 
 
 def load_detectors(configs: Sequence[str], options: dict | None) -> list[Config]:
-    """Read the configs of detectors.
+    """Load the configs of detectors.
 
     Raises:
-        InputError: If one has no model, or no input size.
+        InputError: If a config has no model or no input size.
     """
     loaded = [load_config(config, options) for config in configs]
     for cfg in loaded:
@@ -115,16 +117,16 @@ def load_detectors(configs: Sequence[str], options: dict | None) -> list[Config]
     return loaded
 
 
-def base_jobs(
+def build_jobs(
     configs: Sequence[str],
-    plan: Plan,
+    plan: LatencyPlan,
     options: dict | None,
     checkpoints: Sequence[Path],
-) -> list[Job]:
-    """A job for each config, without a backend.
+) -> list[LatencyJob]:
+    """Build a job without a backend for each config.
 
     Raises:
-        InputError: If there are checkpoints, but not one for each config.
+        InputError: If there are checkpoints, but not one per config.
     """
     if checkpoints and len(checkpoints) != len(configs):
         raise InputError(
@@ -132,18 +134,18 @@ def base_jobs(
         )
     weights = checkpoints or [None] * len(configs)
     return [
-        Job(config, options or {}, checkpoint, plan.batch, plan.setting, backend=None)
+        LatencyJob(config, options or {}, checkpoint, plan.batch, plan.run_options)
         for config, checkpoint in zip(configs, weights, strict=True)
     ]
 
 
 def plan_notes(
-    plan: Plan, loaded: Sequence[Config], checkpoints: Sequence[Path]
+    plan: LatencyPlan, loaded: Sequence[Config], checkpoints: Sequence[Path]
 ) -> list[str]:
-    """How it was measured, as lines of Markdown."""
+    """Format the plan as lines of Markdown."""
     shapes = dict.fromkeys("{} x {}".format(*input_shape(cfg)) for cfg in loaded)
-    how = (
-        f"Batch {plan.batch}, {', '.join(shapes)} px, {plan.setting.precision}, "
+    text = (
+        f"Batch {plan.batch}, {', '.join(shapes)} px, {plan.run_options.precision}, "
         f"{plan.rounds} rounds after {plan.warmup} of warm-up."
     )
-    return [how] if checkpoints else [how, UNTRAINED]
+    return [text] if checkpoints else [text, UNTRAINED]

@@ -1,4 +1,4 @@
-"""What the network is fed, as pictures."""
+"""Pictures of the network's training, validation and test inputs."""
 
 import copy
 import math
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..errors import InputError
 from .pictures import BoxDrawer, save_grid
 
-MIN_CELL = 320  # px: smaller inputs are enlarged by a whole factor
+MIN_CELL = 320  # px: smaller inputs are enlarged by an integer factor
 CAPTION = 24  # px
 
 
@@ -32,47 +32,47 @@ def browse_dataset(
     grid: tuple[int, int] = (3, 4),
     seed: int = 0,
 ) -> list[Path]:
-    """Save grids of images as they enter the network, with their boxes.
+    """Save grids of network inputs with their boxes.
 
     Args:
-        cfg (Config): A detector's config, resolved.
+        cfg (Config): Config of a detector.
         out (Path): Folder for ``<split>_<page>.png``.
         split (str): ``train``, ``val`` or ``test``. Defaults to "train".
-        stage2 (bool): Whether to take the pipeline that training switches to, without
-            mosaic. Defaults to False.
-        number (int, optional): Images. Defaults to None, one grid full.
+        stage2 (bool): Whether to use the pipeline of the last epochs, without mosaic.
+            Defaults to False.
+        number (int, optional): Number of images. Defaults to None, one grid.
         grid (tuple[int, int]): Rows and columns. Defaults to (3, 4).
-        seed (int): Of the choice of images and of augmentation. Defaults to 0.
+        seed (int): Seed of the selection and of augmentation. Defaults to 0.
 
     Returns:
         list[Path]: The pictures.
 
     Raises:
-        InputError: If a number is below 1, the config has no such split or second
-            pipeline, or its data cannot be read.
+        InputError: If a number is below 1, the config has no such split or no second
+            pipeline, or the data cannot be read.
     """
     rows, columns = grid
     per_page = rows * columns
     number = per_page if number is None else number
     if min(rows, columns, number) < 1:
         raise InputError(f"--number {number} --grid {rows}x{columns}: give 1 or more")
-    dataset = build_fed_dataset(cfg, split, stage2)
+    dataset = build_input_dataset(cfg, split, stage2)
     set_random_seed(seed)
     indices = np.random.default_rng(seed).permutation(len(dataset))[:number]
     stem = f"{split}_stage2" if stage2 else split
     paths = []
     for start in tqdm(range(0, len(indices), per_page), "pages", disable=None):
-        fed = [feed(dataset, int(i)) for i in indices[start : start + per_page]]
+        inputs = [read_input(dataset, i) for i in indices[start : start + per_page]]
         paths.append(out / f"{stem}_{len(paths) + 1}.png")
-        save_grid(_draw(fed, dataset), paths[-1], columns)
+        save_grid(_draw(inputs, dataset), paths[-1], columns)
     return paths
 
 
-def split_dataset(cfg: Config, split: str) -> ConfigDict:
-    """The config of a split's dataset, to be changed freely.
+def split_config(cfg: Config, split: str) -> ConfigDict:
+    """Copy the dataset config of a split.
 
     Raises:
-        InputError: If there is none.
+        InputError: If the config has no such split.
     """
     if "model" in cfg and "bbox_head" not in cfg.model:
         raise InputError(f"{cfg.filename} is no detector's config: give one")
@@ -84,33 +84,32 @@ def split_dataset(cfg: Config, split: str) -> ConfigDict:
     return copy.deepcopy(loader.dataset)
 
 
-def build_fed_dataset(cfg: Config, split: str, stage2: bool = False) -> BaseDataset:
-    """The dataset of a split as the network gets it, with boxes on its images.
+def build_input_dataset(cfg: Config, split: str, stage2: bool = False) -> BaseDataset:
+    """Build the dataset of a split, with boxes in pixels of the network's input.
 
-    Pipelines for testing read the boxes last, for evaluation in pixels of the photo;
-    here they are read first, so that every transform moves them.
+    Pipelines for testing load annotations last, in pixels of the original image. Here
+    they are loaded first, so that every transform is applied to them.
     """
     init_default_scope(cfg.get("default_scope", "mmyolo"))
-    dataset = split_dataset(cfg, split)
+    dataset = split_config(cfg, split)
     if stage2:
         dataset.pipeline = _second_pipeline(cfg, split)
     dataset = DATASETS.build(dataset)
-    transforms = dataset.pipeline.transforms
-    # Sorting is stable: what loads comes first, all else stays in its order.
-    transforms.sort(
+    # Stable sort: loading first, the other transforms in their order.
+    dataset.pipeline.transforms.sort(
         key=lambda t: not isinstance(t, (LoadImageFromFile, LoadAnnotations))
     )
     return dataset
 
 
-def feed(dataset: BaseDataset, index: int) -> tuple[np.ndarray, DetDataSample]:
-    """One image after the whole pipeline.
+def read_input(dataset: BaseDataset, index: int) -> tuple[np.ndarray, DetDataSample]:
+    """Read one image and apply the whole pipeline.
 
     Returns:
-        tuple[np.ndarray, DetDataSample]: (H, W, 3) uint8 BGR, and the boxes on it.
+        tuple[np.ndarray, DetDataSample]: (H, W, 3) uint8 BGR, and its boxes.
     """
-    fed = dataset[index]
-    return fed["inputs"].permute(1, 2, 0).numpy(), fed["data_samples"]
+    sample = dataset[int(index)]
+    return sample["inputs"].permute(1, 2, 0).numpy(), sample["data_samples"]
 
 
 def _second_pipeline(cfg: Config, split: str) -> list[ConfigDict]:
@@ -124,18 +123,18 @@ def _second_pipeline(cfg: Config, split: str) -> list[ConfigDict]:
 
 
 def _draw(
-    fed: list[tuple[np.ndarray, DetDataSample]], dataset: BaseDataset
+    inputs: list[tuple[np.ndarray, DetDataSample]], dataset: BaseDataset
 ) -> list[np.ndarray]:
-    """Pictures of one size: image with boxes, and what it is."""
-    side = max(max(image.shape[:2]) for image, _ in fed)
+    """Draw inputs as pictures of one size: image with boxes, and a caption."""
+    side = max(max(image.shape[:2]) for image, _ in inputs)
     cell = side * math.ceil(MIN_CELL / side)
     draw = BoxDrawer(dataset.metainfo["classes"], cell)
-    shapes = [np.divide(image.shape[:2], max(image.shape[:2])) for image, _ in fed]
+    shapes = [np.divide(image.shape[:2], max(image.shape[:2])) for image, _ in inputs]
     high, wide = np.ceil(cell * np.max(shapes, axis=0)).astype(int)
     names = [type(transform).__name__ for transform in dataset.pipeline.transforms]
     mixed = any("Mosaic" in name or "MixUp" in name for name in names)
     pictures = []
-    for image, sample in fed:
+    for image, sample in inputs:
         height, width = image.shape[:2]
         name = Path(sample.img_path).name + (", …" if mixed else "")
         text = f"{len(sample.gt_instances)} boxes, {width} x {height} px, {name}"
@@ -144,11 +143,9 @@ def _draw(
 
 
 def _add_caption(picture: np.ndarray, text: str) -> np.ndarray:
-    """The picture in a white frame with a line of text above it."""
-    picture = np.pad(
-        picture, ((CAPTION, 8), (4, 4), (0, 0)), "constant", constant_values=255
-    )
-    image = Image.fromarray(picture)
+    """Add a white frame with a line of text above the picture."""
+    frame = (CAPTION, 8), (4, 4), (0, 0)
+    image = Image.fromarray(np.pad(picture, frame, constant_values=255))
     font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 12)
     ImageDraw.Draw(image).text((4, 5), text, fill=0, font=font)
     return np.asarray(image)

@@ -1,24 +1,24 @@
-"""The headline table: what models cost, how fast and how good they are."""
+"""The headline table: counts, latency and accuracy of models side by side."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from mmengine.config import Config
 
-from benchmarks.harness.peers import check_peer, has_peer
-
 from ..config import input_shape
 from ..errors import InputError
-from ..models.build import build_model
-from .benchmark import base_jobs, load_detectors, plan_notes
-from .complexity import COUNTED, measure_complexity
+from .benchmark import build_jobs, load_detectors, plan_notes
+from .complexity import COUNTED, build_meta_model, measure_complexity
+from .latency_job import LatencyJob
 from .machine import describe_machine, machine_notes
 from .tables import Column, Table, billions, millions
-from .timing import Plan, compare_times
+from .timing import LatencyPlan, compare_times
 from .worker import workers
 
-#: The article's models, at its one class.
+#: Models of the article, with its single class.
 HEADLINE = ("configs/yolo11_m.py", "configs/yolo11_mnv1_m.py")
 HEADLINE_OPTIONS = dict(classes=["object"])
 METRIC = "coco/bbox_mAP"
@@ -29,81 +29,131 @@ COUNTS = (
 )
 NOTES = (
     "conv FLOPs: 2 x conv_macs, the article's count.",
-    "ms: median of the network with decoding, Conv+BN fused, in interleaved rounds "
-    "(A B A B …), each in a process of its own. first / this: time of the first model "
-    "over this one's, median of the rounds. this / ours: a peer's time over that of "
-    "our model with the same weights, whose counts are the peer's too.",
+    "ms: median time of the network with decoding, Conv+BN fused, in interleaved "
+    "rounds (A B A B …), one process per network. first / this: time of the first "
+    "model over this one's, median of the rounds.",
 )
+
+
+class ComparedModel(NamedTuple):
+    """A row of the comparison.
+
+    Args:
+        name (str): Name of the row.
+        cfg (Config): Config, from which parameters and FLOPs are counted.
+        job (LatencyJob): Its measurement, without a backend.
+        mean_precision (float, optional): mAP@[.5:.95], from 0 to 1. Defaults to None.
+    """
+
+    name: str
+    cfg: Config
+    job: LatencyJob
+    mean_precision: float | None = None
 
 
 def compare(
     configs: Sequence[str],
-    plan: Plan,
+    plan: LatencyPlan,
     options: dict | None = None,
     checkpoints: Sequence[Path] = (),
     maps: Sequence[str] = (),
-    peers: Sequence[str] = (),
 ) -> Table:
-    """Compare the models of configs, and peers of them.
+    """Compare the models of configs.
 
     Args:
-        configs (Sequence[str]): Their files; ratios are to the first.
-        plan (Plan): How they are timed.
-        options (dict, optional): By which every config is changed. Defaults to None.
-        checkpoints (Sequence[Path]): Weights, one a config. Defaults to none.
+        configs (Sequence[str]): Config files; ratios refer to the first.
+        plan (LatencyPlan): Backends and rounds.
+        options (dict, optional): Changes of every config, as in ``--cfg-options``.
+            Defaults to None.
+        checkpoints (Sequence[Path]): Weights, one per config. Defaults to none.
         maps (Sequence[str]): mAP of each config, see :func:`read_map`. Defaults to
             none.
-        peers (Sequence[str]): Names in :data:`.peers.PEERS`. Defaults to none.
 
     Returns:
-        Table: A row for each model; each backend has columns.
+        Table: One row per model; columns for each backend.
 
     Raises:
-        InputError: If an argument is wrong or cannot be served here.
+        InputError: If an argument is wrong or the plan cannot be executed.
     """
+    return compare_models(load_models(configs, plan, options, checkpoints, maps), plan)
+
+
+def load_models(
+    configs: Sequence[str],
+    plan: LatencyPlan,
+    options: dict | None = None,
+    checkpoints: Sequence[Path] = (),
+    maps: Sequence[str] = (),
+) -> list[ComparedModel]:
+    """Check the arguments of :func:`compare` and load its models."""
     plan.check()
-    for peer in peers:
-        check_peer(peer)
     if maps and len(maps) != len(configs):
         raise InputError(f"--map: {len(maps)} for {len(configs)} configs")
-    found = [read_map(text) for text in maps]
+    values = [read_map(text) for text in maps] or [None] * len(configs)
     loaded = load_detectors(configs, options)
-    models = _models(loaded, peers)
-    bases = base_jobs(configs, plan, options, checkpoints)
+    jobs = build_jobs(configs, plan, options, checkpoints)
+    return [
+        ComparedModel(Path(cfg.filename).stem, cfg, job, value)
+        for cfg, job, value in zip(loaded, jobs, values, strict=True)
+    ]
+
+
+def compare_models(
+    models: Sequence[ComparedModel], plan: LatencyPlan, packages: Sequence[str] = ()
+) -> Table:
+    """Count and measure models, in interleaved rounds.
+
+    Args:
+        models (Sequence[ComparedModel]): The rows; ratios refer to the first.
+        plan (LatencyPlan): Backends and rounds, already checked.
+        packages (Sequence[str]): See :func:`.describe_machine`. Defaults to none.
+
+    Returns:
+        Table: See :func:`compare`.
+    """
     jobs = {
-        (*model, name): bases[model[0]]._replace(backend=name, peer=model[1])
-        for model in models
-        for name in plan.backends
+        (number, backend): replace(model.job, backend=backend)
+        for number, model in enumerate(models)
+        for backend in plan.backends
     }
-    machine = describe_machine(plan.setting.device, plan.setting.threads)
+    options = plan.run_options
+    machine = describe_machine(options.device, options.threads, packages)
     with workers(jobs) as ready:
         times = plan.time({key: worker.time for key, worker in ready.items()})
     rows = []
-    for number, peer in models:
-        cfg = loaded[number]
-        row = dict(model=_name(cfg, peer), input_shape=input_shape(cfg))
-        row.update(measure_complexity(build_model(cfg), input_shape(cfg)))
-        row["conv_flops"] = 2 * row["conv_macs"]
-        row["mAP"] = found[number] if found and peer is None else None
+    for number, model in enumerate(models):
+        shape = input_shape(model.cfg)
+        row = dict(model=model.name, input_shape=shape)
+        row.update(measure_complexity(build_meta_model(model.cfg), shape))
+        row.update(conv_flops=2 * row["conv_macs"], mAP=model.mean_precision)
         for name in plan.backends:
-            own, ours = times[number, peer, name], times[number, None, name]
-            summary = compare_times(own, times[0, None, name], plan.batch)
+            summary = compare_times(times[number, name], times[0, name], plan.batch)
             row.update({f"{name}_{key}": value for key, value in summary.items()})
-            if peer:
-                row[f"{name}_this_over_ours"] = compare_times(ours, own)["ratio"]
         rows.append(row)
-    notes = [*COUNTED, *NOTES, *plan_notes(plan, loaded, checkpoints)]
+    columns = [Column("model", "model"), *COUNTS]
+    if any(model.mean_precision is not None for model in models):
+        columns.append(Column("mAP", "mAP@[.5:.95]", "{:.3f}".format))
+    for name in plan.backends:
+        columns += [
+            Column(f"{name}_network_ms", f"{name}, ms", "{:.1f}".format),
+            Column(f"{name}_ratio", f"{name}, first / this", "{:.2f}".format),
+        ]
+    checkpoints = [m.job.checkpoint for m in models if m.job.checkpoint]
+    notes = [*COUNTED, *NOTES, *plan_notes(plan, [m.cfg for m in models], checkpoints)]
     notes += machine_notes(machine)
-    document = dict(machine=machine, plan=plan.describe(), rows=rows)
-    return Table(_columns(plan, peers, found), rows, notes, document)
+    document = dict(machine=machine, plan=plan.as_dict(), rows=rows)
+    return Table(columns, rows, notes, document)
 
 
 def read_map(text: str) -> float | None:
-    """mAP@[.5:.95] of a model.
+    """Read the mAP@[.5:.95] of a model.
 
     Args:
-        text (str): A number from 0 to 1; a file of metrics as ``test.py`` writes it;
-            or ``none``.
+        text (str): A number from 0 to 1; a JSON file of metrics written by
+            ``tools/test.py``; or ``none``.
+
+    Returns:
+        float, optional: The number; None for ``none``.
 
     Raises:
         InputError: If it is none of these.
@@ -126,43 +176,3 @@ def _read_metric(path: Path) -> float:
         raise InputError(
             f"--map {path}: give a number, none, or a JSON file that has {METRIC}"
         ) from None
-
-
-def _models(
-    loaded: Sequence[Config], peers: Sequence[str]
-) -> list[tuple[int, str | None]]:
-    """Number of the config, and whose model it is: None for ours.
-
-    Raises:
-        InputError: If peers are asked for that no config has.
-    """
-    having = [number for number, cfg in enumerate(loaded) if has_peer(cfg)]
-    if peers and not having:
-        raise InputError("--peer: no config has YOLO11's own backbone: add one")
-    ours = [(number, None) for number in range(len(loaded))]
-    return ours + [(number, peer) for peer in peers for number in having]
-
-
-def _name(cfg: Config, peer: str | None) -> str:
-    stem = Path(cfg.filename).stem
-    return f"{stem}, {peer}" if peer else stem
-
-
-def _columns(
-    plan: Plan, peers: Sequence[str], found: Sequence[float | None]
-) -> list[Column]:
-    columns = [Column("model", "model"), *COUNTS]
-    if any(value is not None for value in found):
-        columns.append(Column("mAP", "mAP@[.5:.95]", "{:.3f}".format))
-    for name in plan.backends:
-        columns += [
-            Column(f"{name}_network_ms", f"{name}, ms", "{:.1f}".format),
-            Column(f"{name}_ratio", f"{name}, first / this", "{:.2f}".format),
-        ]
-        if peers:
-            columns.append(
-                Column(
-                    f"{name}_this_over_ours", f"{name}, this / ours", "{:.3f}".format
-                )
-            )
-    return columns

@@ -1,4 +1,4 @@
-"""The headline table as a picture."""
+"""Bar charts of the headline table."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,16 +11,32 @@ from matplotlib.ticker import MaxNLocator
 from .tables import Table
 
 
-def draw_comparison(table: Table) -> Figure:
-    """Bars for each model: parameters, FLOPs, latency, mAP.
-
-    A latency's whisker goes from its lower to its upper quartile.
+class Panel(NamedTuple):
+    """One quantity of every model.
 
     Args:
-        table (Table): Of :func:`.compare.compare`.
+        title (str): Quantity and unit.
+        values (list[float]): Lengths of the bars.
+        labels (list[str]): Labels of the bars.
+        whiskers (list[list[float]], optional): Lengths below and above the values.
+    """
+
+    title: str
+    values: list[float]
+    labels: list[str]
+    whiskers: list[list[float]] | None = None
+
+
+def draw_comparison(table: Table) -> Figure:
+    """Draw parameters, FLOPs, latency and mAP as bars, one per model.
+
+    Whiskers show the quartiles of latencies.
+
+    Args:
+        table (Table): Result of :func:`.compare`.
 
     Returns:
-        Figure: Still to be saved and closed.
+        Figure: To be saved and closed by the caller.
     """
     rows = table.rows
     panels = [
@@ -40,24 +56,8 @@ def draw_comparison(table: Table) -> Figure:
     )
     for ax, panel in zip(axes[0], panels, strict=True):
         _draw_bars(ax, [row["model"] for row in rows], panel)
-    axes[0][0].invert_yaxis()  # the first on top
+    axes[0][0].invert_yaxis()  # first model on top
     return figure
-
-
-class Panel(NamedTuple):
-    """One quantity of every model.
-
-    Args:
-        title (str): With its unit.
-        values (list[float]): Lengths of the bars.
-        labels (list[str]): Beside them.
-        whiskers (list[list[float]], optional): Lengths below and above the values.
-    """
-
-    title: str
-    values: list[float]
-    labels: list[str]
-    whiskers: list[list[float]] | None = None
 
 
 def _counts(title: str, values: list[float]) -> Panel:
@@ -94,5 +94,5 @@ def _draw_bars(ax: Axes, names: Sequence[str], panel: Panel) -> None:
 
 
 def _label(value: float, ratio: float) -> str:
-    """The value, and how often the first model is that."""
+    """Value, and the quotient of the first model's value and this one."""
     return f"{value:.3g}" if ratio == 1 else f"{value:.3g}  (÷ {ratio:.2f})"

@@ -1,4 +1,4 @@
-"""How many boxes of which class and size a dataset has, as tables and pictures."""
+"""Statistics of data sets: boxes by class and size."""
 
 import json
 from collections.abc import Sequence
@@ -10,27 +10,28 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmyolo.registry import DATASETS
-from prettytable import PrettyTable
 
+from .. import register_all
 from ..errors import InputError
-from .browse_dataset import split_dataset
+from .browse_dataset import split_config
+from .tables import Column, Table
 
-SMALL, LARGE = 32, 96  # px, sides of COCO's squares between small, medium and large
+SMALL, LARGE = 32, 96  # px, square roots of COCO's areas of small and large objects
 
 
 @dataclass
 class DatasetStats:
-    """Boxes of one annotation file, as the network is trained or tested with them.
+    """Boxes of one annotation file, crowds excluded.
 
     Args:
-        name (str): Of the split or file.
+        name (str): Name of the split or file.
         classes (Sequence[str]): Class names by label.
-        labels (np.ndarray): Of the boxes, (n,).
-        sizes (np.ndarray): Their width and height in pixels of the photo, (n, 2).
-        per_image (np.ndarray): Boxes of each image, (images,).
-        zooms (np.ndarray): From the photo to the network's input, (n,).
-        input_size (tuple[int, int], optional): Width and height. Defaults to None, not
-            known; zooms are 1.
+        labels (np.ndarray): Labels of the boxes, (n,).
+        sizes (np.ndarray): Widths and heights in pixels of the original image, (n, 2).
+        per_image (np.ndarray): Number of boxes of each image, (images,).
+        zooms (np.ndarray): Scale factors to the network's input, (n,).
+        input_size (tuple[int, int], optional): Width and height of the input in pixels.
+            Defaults to None, unknown; ``zooms`` are 1.
     """
 
     name: str
@@ -49,51 +50,47 @@ class DatasetStats:
 
     @property
     def sides(self) -> np.ndarray:
-        """Square roots of the boxes' areas in pixels of the photo, (n,)."""
+        """Square roots of the areas in pixels of the original image, (n,)."""
         return np.sqrt(self.sizes.prod(1))
 
     @property
     def bands(self) -> dict[str, int]:
-        """Number of small, medium and large boxes in COCO's sense."""
-        small, large = self.sides < SMALL, self.sides >= LARGE
-        return dict(
-            small=int(small.sum()),
-            medium=int((~small & ~large).sum()),
-            large=int(large.sum()),
-        )
+        """Number of small, medium and large boxes, as COCO defines them."""
+        counts, _ = np.histogram(self.sides, [0, SMALL, LARGE, np.inf])
+        return dict(zip(("small", "medium", "large"), counts.tolist(), strict=True))
 
 
 def config_stats(cfg: Config, splits: Sequence[str] = ()) -> list[DatasetStats]:
-    """Statistics of a config's splits.
+    """Compute the statistics of a config's splits.
 
     Args:
-        cfg (Config): A detector's config, resolved.
+        cfg (Config): Config of a detector.
         splits (Sequence[str]): Of ``train``, ``val``, ``test``. Defaults to all that
-            the config has, without one that repeats another.
+            the config has, each dataset once.
 
     Raises:
         InputError: If a split is missing or its annotations cannot be read.
     """
     init_default_scope(cfg.get("default_scope", "mmyolo"))
     input_size = cfg.get("input_scale")
-    have = [s for s in ("train", "val", "test") if cfg.get(f"{s}_dataloader")]
+    available = [s for s in ("train", "val", "test") if cfg.get(f"{s}_dataloader")]
     stats, seen = [], []
-    for split in splits or have:
-        dataset = split_dataset(cfg, split)
+    for split in splits or available:
+        dataset = split_config(cfg, split)
         if splits or dataset not in seen:
             seen.append(dataset.copy())
             dataset.pipeline = []
-            built = DATASETS.build(dataset)
-            stats.append(_measure(split, built, input_size))
+            stats.append(_measure(split, DATASETS.build(dataset), input_size))
     return stats
 
 
 def file_stats(paths: Sequence[Path]) -> list[DatasetStats]:
-    """Statistics of COCO annotation files; all their categories count.
+    """Compute the statistics of COCO annotation files, with all their categories.
 
     Raises:
-        InputError: If one is missing or not COCO JSON.
+        InputError: If a file is missing or is not COCO JSON.
     """
+    register_all()
     init_default_scope("mmyolo")
     names = [path.stem for path in paths]
     if len(set(names)) < len(names):
@@ -155,17 +152,16 @@ def _measure(
     )
 
 
-def stats_table(stats: Sequence[DatasetStats]) -> str:
-    """Counts and medians, a column for each of ``stats``."""
-    table = PrettyTable(["", *[s.name for s in stats]], align="r")
-    table.align[""] = "l"
+def stats_table(stats: Sequence[DatasetStats]) -> Table:
+    """Table of counts and medians, one column for each of ``stats``."""
+    rows = []
 
-    def add(row: str, values: Sequence) -> None:
-        table.add_row([row, *values])
+    def add(title: str, values: Sequence[float]) -> None:
+        rows.append(dict(enumerate(values), title=title))
 
     add("images", [len(s.per_image) for s in stats])
     add("  without boxes", [int((s.per_image == 0).sum()) for s in stats])
-    add("  boxes, median", [f"{_median(s.per_image):g}" for s in stats])
+    add("  boxes, median", [_median(s.per_image) for s in stats])
     add("  boxes, most", [max(s.per_image, default=0) for s in stats])
     add("boxes", [len(s.labels) for s in stats])
     for name in class_names(stats):
@@ -174,15 +170,19 @@ def stats_table(stats: Sequence[DatasetStats]) -> str:
     add("  medium", [s.bands["medium"] for s in stats])
     add(f"  large, from {LARGE} x {LARGE} px", [s.bands["large"] for s in stats])
     for axis, side in enumerate(("width", "height")):
-        add(f"  {side}, median px", [f"{_median(s.sizes[:, axis]):.0f}" for s in stats])
+        sizes = [s.sizes[:, axis] for s in stats]
+        add(f"  {side}, median px", [round(_median(values)) for values in sizes])
         if any(s.input_size for s in stats):
-            fed = [_median(s.sizes[:, axis] * s.zooms) for s in stats]
-            add(f"  {side} at input, median px", [f"{value:.0f}" for value in fed])
-    return str(table)
+            inputs = [v * s.zooms for v, s in zip(sizes, stats, strict=True)]
+            medians = [round(_median(values)) for values in inputs]
+            add(f"  {side} at input, median px", medians)
+    names = enumerate(s.name for s in stats)
+    columns = [Column(number, name, "{:.12g}".format) for number, name in names]
+    return Table([Column("title", ""), *columns], rows)
 
 
 def class_names(stats: Sequence[DatasetStats]) -> list[str]:
-    """Class names of all, in order of first appearance."""
+    """List the class names of all, in order of first appearance."""
     return list(dict.fromkeys(name for s in stats for name in s.classes))
 
 

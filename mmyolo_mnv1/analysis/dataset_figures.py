@@ -1,4 +1,4 @@
-"""Statistics of a dataset as pictures."""
+"""Statistics of data sets as pictures."""
 
 import math
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..files import atomic_write
 from .dataset_analysis import LARGE, SMALL, DatasetStats, class_names
+from .tables import write_figure
 
 BINS = 40
-#: What is measured of boxes of (width, height).
+#: Quantities of boxes, from widths and heights (n, 2).
 SIDES = {
     "width": lambda sizes: sizes[:, 0],
     "height": lambda sizes: sizes[:, 1],
     "√(width × height)": lambda sizes: np.sqrt(sizes.prod(1)),
 }
-#: A line of small text, hanging from the top of the axes.
+#: Style of small text below the top of the axes.
 LINE = dict(
     xycoords=("data", "axes fraction"),
     textcoords="offset points",
@@ -33,24 +33,22 @@ def draw_stats(stats: Sequence[DatasetStats], out: Path) -> list[Path]:
     """Save ``classes.png``, ``box_sizes.png`` and ``boxes_per_image.png``.
 
     Args:
-        stats (Sequence[DatasetStats]): What to compare.
-        out (Path): Folder.
+        stats (Sequence[DatasetStats]): Statistics to compare.
+        out (Path): Output folder.
 
     Returns:
         list[Path]: The pictures.
     """
     paths = []
-    with plt.rc_context({"text.parse_math": False}):  # a $ in a name is a $
+    with plt.rc_context({"text.parse_math": False}):  # $ in a class name is literal
         for name, figure in draw_figures(stats).items():
             paths.append(out / f"{name}.png")
-            with atomic_write(paths[-1]) as temporary:
-                figure.savefig(temporary, dpi=110, format="png")
-            plt.close(figure)
+            write_figure(figure, paths[-1], dpi=110)
     return paths
 
 
 def draw_figures(stats: Sequence[DatasetStats]) -> dict[str, Figure]:
-    """The pictures by name, still to be saved and closed."""
+    """Draw the figures by name, to be saved and closed by the caller."""
     return dict(
         classes=_draw_classes(stats),
         box_sizes=_draw_sizes(stats),
@@ -59,7 +57,7 @@ def draw_figures(stats: Sequence[DatasetStats]) -> dict[str, Figure]:
 
 
 def _draw_classes(stats: Sequence[DatasetStats]) -> Figure:
-    """Bars with counts, frequent classes on top; a column for each of ``stats``."""
+    """Draw bars with counts, most frequent class on top; one column per data set."""
     totals = {
         name: sum(s.per_class.get(name, 0) for s in stats)
         for name in class_names(stats)
@@ -86,11 +84,11 @@ def _draw_classes(stats: Sequence[DatasetStats]) -> Figure:
 
 
 def _draw_sizes(stats: Sequence[DatasetStats]) -> Figure:
-    """Width, height and side of the boxes, in the photo and as fed."""
+    """Draw histograms of the boxes' sides, in the original image and at the input."""
     rows = [("in the photo", [(s, s.sizes) for s in stats])]
-    if fed := [(s, s.sizes * s.zooms[:, None]) for s in stats if s.input_size]:
-        width, height = fed[0][0].input_size
-        rows.append((f"at {width} × {height} input", fed))
+    if inputs := [(s, s.sizes * s.zooms[:, None]) for s in stats if s.input_size]:
+        width, height = inputs[0][0].input_size
+        rows.append((f"at {width} × {height} input", inputs))
     figure, axes = plt.subplots(
         len(rows),
         3,
@@ -102,14 +100,14 @@ def _draw_sizes(stats: Sequence[DatasetStats]) -> Figure:
     every = np.concatenate([sizes.ravel() for _, row in rows for _, sizes in row])
     low, high = (every.min(), every.max()) if len(every) else (1, 1)
     bins = np.geomspace(0.9 * low, 1.1 * high, BINS + 1)
-    for (where, row), line in zip(rows, axes, strict=True):
-        for (what, side), ax in zip(SIDES.items(), line, strict=True):
+    for (place, row), line in zip(rows, axes, strict=True):
+        for (quantity, side), ax in zip(SIDES.items(), line, strict=True):
             for number, (s, sizes) in enumerate(row):
                 _add_histogram(ax, side(sizes), bins, s.name, f"C{number}")
             ax.set_xscale("log", base=2)
             ax.xaxis.set_major_formatter("{x:g}")
             ax.tick_params(labelbottom=True)
-            ax.set(xlabel=f"{what} {where} (px)", ylabel="boxes (%)")
+            ax.set(xlabel=f"{quantity} {place} (px)", ylabel="boxes (%)")
             _add_grid(ax, "both")
     _add_bands(axes[0][2], stats)
     axes[0][0].legend()
@@ -117,7 +115,7 @@ def _draw_sizes(stats: Sequence[DatasetStats]) -> Figure:
 
 
 def _draw_per_image(stats: Sequence[DatasetStats]) -> Figure:
-    """Share of the images by number of boxes; the fullest 1 % are in the last bar."""
+    """Draw the share of images by number of boxes; the last bar has the top 1 %."""
     figure, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
     last = max(math.ceil(np.percentile(s.per_image, 99)) for s in stats)
     step = math.ceil((last + 1) / 60)  # 60 bars at most
@@ -138,16 +136,16 @@ def _draw_per_image(stats: Sequence[DatasetStats]) -> Figure:
 def _add_histogram(
     ax: Axes, values: np.ndarray, bins: np.ndarray, label: str, colour: str
 ) -> None:
-    """Share of the values in each bin, in percent."""
+    """Draw the share of the values in each bin, in percent."""
     weights = np.full(len(values), 100 / max(len(values), 1))
-    label = label.lstrip("_")  # Matplotlib leaves out what begins with one
+    label = label.lstrip("_")  # Matplotlib hides labels that begin with one
     style = dict(bins=bins, weights=weights, histtype="stepfilled", color=colour)
     ax.hist(values, **style, alpha=0.15)
     ax.hist(values, **style | dict(histtype="step"), linewidth=1.5, label=label)
 
 
 def _add_bands(ax: Axes, stats: Sequence[DatasetStats]) -> None:
-    """Mark COCO's small, medium and large, with each one's share of the boxes."""
+    """Mark small, medium and large, with the share of the boxes in each."""
     for border in (SMALL, LARGE):
         ax.axvline(border, color="0.3", linestyle="--", linewidth=1)
     ax.set_title(f"COCO's bands, borders at {SMALL} and {LARGE} px", fontsize=10)
@@ -157,14 +155,12 @@ def _add_bands(ax: Axes, stats: Sequence[DatasetStats]) -> None:
     edges = np.log2([left, SMALL, LARGE, right])
     top = ax.get_ylim()[1]
     ax.set_ylim(0, top * (1.12 + 0.07 * len(stats)))
-    for place, band in zip(
-        edges[:-1] + np.diff(edges) / 2, stats[0].bands, strict=True
-    ):
-        ax.annotate(band, (2**place, 1), **LINE)
+    for centre, band in zip((edges[:-1] + edges[1:]) / 2, stats[0].bands, strict=True):
+        ax.annotate(band, (2**centre, 1), **LINE)
         for number, s in enumerate(stats):
             share = 100 * s.bands[band] / max(len(s.labels), 1)
             position = dict(xytext=(0, -11 * (number + 2)), color=f"C{number}")
-            ax.annotate(f"{share:.0f} %", (2**place, 1), **LINE | position)
+            ax.annotate(f"{share:.0f} %", (2**centre, 1), **LINE | position)
 
 
 def _add_grid(ax: Axes, axis: str) -> None:

@@ -1,15 +1,22 @@
-"""What was exported: the files, their sizes, and the accuracy lost."""
+"""Report on exported files: sizes, and the accuracy they lose."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from mmengine.config import Config
+from tqdm import tqdm
 
-from ..deploy.export.formats import Plan, disk_size
-from ..deploy.export.loading import PyTorchEngine, describe, load_network
+from ..deploy.export.config_metadata import build_metadata
+from ..deploy.export.formats import ExportPlan, disk_size
+from ..deploy.export.network import load_network
 from ..deploy.export.onnx_export import OPSET
+from ..deploy.export.pytorch_engine import PyTorchEngine
 from ..deploy.runtime.detector import Detector
-from .export_accuracy import TestSet
+from ..deploy.runtime.sources import read_image
+from ..evaluation.average_precision import AveragePrecision, index_detections
+from ..evaluation.data import GroundTruth, load_truth
 from .tables import Column, Table
 
 COLUMNS = (
@@ -23,20 +30,28 @@ COLUMNS = (
 )
 
 
-def report(
-    cfg: Config, checkpoint: Path, files: Mapping[str, Path], plan: Plan, evaluate: bool
+def report_exports(
+    cfg: Config,
+    checkpoint: Path,
+    files: Mapping[str, Path],
+    plan: ExportPlan,
+    evaluate: bool,
 ) -> Table:
-    """Describe exported files.
+    """Report on exported files.
 
     Args:
-        cfg (Config): Resolved.
-        checkpoint (Path): Weights.
-        files (Mapping[str, Path]): By format, of :func:`.export_detector`.
-        plan (Plan): By which they were exported.
+        cfg (Config): Config of the detector.
+        checkpoint (Path): Its weights.
+        files (Mapping[str, Path]): Result of :func:`.export_detector`.
+        plan (ExportPlan): Plan of the export.
         evaluate (bool): Whether to measure mAP on the config's test set.
 
     Returns:
-        Table: A row for each file; the checkpoint's before them where mAP is measured.
+        Table: One row per file; before them, if mAP is measured, the checkpoint's.
+
+    Raises:
+        InputError: If mAP is measured and the config has no test set in COCO format, or
+            it contains no object.
     """
     rows = [
         dict(
@@ -49,14 +64,44 @@ def report(
     ]
     notes = [f"ONNX opset {OPSET}."] if "onnx" in files else []
     if evaluate:
-        test_set = TestSet(cfg)
+        with redirect_stdout(io.StringIO()):  # pycocotools prints its progress
+            truth = load_truth(cfg)
         network = load_network(cfg, checkpoint)
-        reference = PyTorchEngine(network, describe(cfg, network, plan.shape))
-        before = test_set.measure(Detector(reference), "PyTorch")
+        engine = PyTorchEngine(network, build_metadata(cfg, network, plan.shape))
+        before = measure_precision(Detector(engine), truth, "PyTorch")
         for row, path in zip(rows, files.values(), strict=True):
-            row.update(test_set.measure(Detector(path), row["format"]))
+            row.update(measure_precision(Detector(path), truth, row["format"]))
             row["lost"] = 100 * (before["AP"] - row["AP"])
         first = dict(format="PyTorch", precision="fp32", file=str(checkpoint), **before)
         rows.insert(0, first)
-        notes.append(f"mAP: {len(test_set.truth.image_paths)} images of the test set.")
+        notes.append(f"mAP: {len(truth.image_paths)} images of the test set.")
     return Table(COLUMNS, rows, notes, rows)
+
+
+def measure_precision(
+    detector: Detector, truth: GroundTruth, name: str = ""
+) -> dict[str, float | None]:
+    """Measure AP, AP50, AP75, APs, APm and APl, from 0 to 1; None without objects.
+
+    Args:
+        detector (Detector): Detector with the classes of the test set.
+        truth (GroundTruth): The test set.
+        name (str): Label of the progress bar. Defaults to "".
+    """
+    detections = list(_detect(detector, truth, name))
+    with redirect_stdout(io.StringIO()):
+        return AveragePrecision(truth, index_detections(detections, truth)).table()
+
+
+def _detect(detector: Detector, truth: GroundTruth, name: str) -> Iterator[dict]:
+    """Yield detections in COCO's results format."""
+    for image_id, path in tqdm(truth.image_paths.items(), name, disable=None):
+        boxes, scores, labels, _ = detector(read_image(path))
+        for box, score, label in zip(boxes.tolist(), scores, labels, strict=True):
+            x1, y1, x2, y2 = box
+            yield dict(
+                image_id=image_id,
+                category_id=truth.cat_ids[label],
+                bbox=[x1, y1, x2 - x1, y2 - y1],
+                score=float(score),
+            )

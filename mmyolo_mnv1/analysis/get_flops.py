@@ -1,4 +1,4 @@
-"""Tables of what models cost."""
+"""Tables of parameters, MACs and FLOPs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,11 +6,19 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..config import input_shape, load_config
-from ..models.build import build_model
-from .complexity import COUNTED, check_shape, count_layers, measure_complexity
+from .complexity import (
+    COUNTED,
+    build_meta_model,
+    check_shape,
+    count_layers,
+    measure_complexity,
+)
 from .tables import Column, Table, billions, millions
 
-COUNTS = (
+COLUMNS = (
+    Column("config", "config"),
+    Column("input", "H x W"),
+    Column("part", "part"),
     Column("params", "params, M", millions),
     Column("params_fused", "fused, M", millions),
     Column("conv_macs", "conv MACs, G", billions),
@@ -34,49 +42,45 @@ def flops_table(
     shape: Sequence[int] | None = None,
     options: dict | None = None,
 ) -> Table:
-    """What the models of configs cost, in total and by part.
+    """Count the models of configs, in total and by part.
 
     Args:
-        configs (Sequence[str]): Their files.
+        configs (Sequence[str]): Config files.
         shape (Sequence[int], optional): Height and width of the input in pixels.
             Defaults to None, each config's own.
-        options (dict, optional): By which every config is changed. Defaults to None.
+        options (dict, optional): Changes of every config, as in ``--cfg-options``.
+            Defaults to None.
 
     Returns:
-        Table: A row for each model and part. JSON holds an object a config (a list of
-        them, if there are several): ``config``, ``input_shape`` and what
-        :func:`.complexity.measure_complexity` gives.
+        Table: One row per model and part. Its JSON document is a list with, for each
+        config, ``config``, ``input_shape`` and the result of
+        :func:`.measure_complexity`; for a single config it is this object.
 
     Raises:
-        InputError: If a config has no model or input size, or the shape is odd.
+        InputError: If a config has no model or no input size, or the shape is not a
+            multiple of 32.
     """
-    found, rows = [], []
+    document, rows = [], []
     for config in configs:
         cfg = load_config(config, options)
-        size = _shape(cfg, shape)
-        cost = measure_complexity(build_model(cfg), size)
-        found.append(dict(config=str(config), input_shape=size, **cost))
+        size = _input_shape(cfg, shape)
+        cost = measure_complexity(build_meta_model(cfg), size)
+        document.append(dict(config=str(config), input_shape=size, **cost))
         parts = dict(total=cost, **cost["by_part"])
         rows += [
-            dict(config=Path(config).stem, input=_by(size), part=part, **counts)
+            dict(config=Path(config).stem, input=_join(size), part=part, **counts)
             for part, counts in parts.items()
         ]
-    columns = [
-        Column("config", "config"),
-        Column("input", "H x W"),
-        Column("part", "part"),
-        *COUNTS,
-    ]
-    return Table(columns, rows, COUNTED, found if len(found) > 1 else found[0])
+    return Table(COLUMNS, rows, COUNTED, document if len(document) > 1 else document[0])
 
 
 def layers_table(
     config: str, shape: Sequence[int] | None = None, options: dict | None = None
 ) -> Table:
-    """What each layer of a config's model costs, before Conv+BN fusion.
+    """Count each layer of a config's model, before Conv+BN fusion.
 
     Args:
-        config (str): The file.
+        config (str): Config file.
         shape (Sequence[int], optional): See :func:`flops_table`.
         options (dict, optional): See :func:`flops_table`.
 
@@ -84,14 +88,14 @@ def layers_table(
         InputError: See :func:`flops_table`.
     """
     cfg = load_config(config, options)
-    layers = count_layers(build_model(cfg), *_shape(cfg, shape))
-    rows = [dict(layer._asdict(), output=_by(layer.output)) for layer in layers]
+    layers = count_layers(build_meta_model(cfg), *_input_shape(cfg, shape))
+    rows = [dict(layer._asdict(), output=_join(layer.output)) for layer in layers]
     return Table(LAYER_COLUMNS, rows, COUNTED, rows)
 
 
-def _shape(cfg: Config, shape: Sequence[int] | None) -> tuple[int, int]:
+def _input_shape(cfg: Config, shape: Sequence[int] | None) -> tuple[int, int]:
     return check_shape(shape) if shape else input_shape(cfg)
 
 
-def _by(sides: Sequence[int]) -> str:
+def _join(sides: Sequence[int]) -> str:
     return " x ".join(map(str, sides))

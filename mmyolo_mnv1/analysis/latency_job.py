@@ -1,22 +1,21 @@
-"""Measuring a network, or the stages before and after it.
+"""Latency jobs: the network, or the stages before and after it, in one process.
 
-A process that runs one network only is what will be deployed, and its memory is that
-network's.
+As in deployment, the process runs a single network, and its memory is the network's.
 """
 
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-
-from benchmarks.harness.peers import build_peer
+from torch import nn
 
 from ..config import load_config
+from ..deploy.runtime.engines import RunOptions
 from ..engine.memory import keep_freed_memory
-from .backends import Eager, Setting, get_backend
+from .backends import BACKENDS, prepare_network
 from .machine import Memory, set_threads
 from .subject import Subject
 from .worker import NETWORK, Runs
@@ -24,80 +23,75 @@ from .worker import NETWORK, Runs
 PRE, POST = "preprocessing", "postprocessing"
 
 
-class Job(NamedTuple):
-    """What a process measures: milliseconds of the network or of each other stage.
+@dataclass(frozen=True)
+class LatencyJob:
+    """A task of a measuring process: milliseconds of the network or of other stages.
 
     Args:
-        config (str): File.
-        options (dict): By which it is changed.
+        config (str): Config file of a detector.
+        options (dict): Changes of the config, as in ``--cfg-options``.
         checkpoint (Path, optional): Weights; None for untrained ones.
-        batch (int): Images at once.
-        setting (Setting): Device, precision, threads.
-        backend (str, optional): That runs the network. None for the stages before and
-            after it.
-        peer (str, optional): Whose network it is; None for ours. Defaults to None.
+        batch (int): Images per batch.
+        run_options (RunOptions): Device, precision, threads.
+        backend (str, optional): Key of :data:`.BACKENDS`. Defaults to None: measure
+            :data:`PRE` and :data:`POST` instead of :data:`.NETWORK`.
     """
 
     config: str
     options: dict
     checkpoint: Path | None
     batch: int
-    setting: Setting
-    backend: str | None
-    peer: str | None = None
+    run_options: RunOptions
+    backend: str | None = None
+
+    def network(self, subject: Subject) -> nn.Module:
+        """Network to measure; a subclass may return another one of the same input."""
+        return subject.network
 
     def prepare(self) -> tuple[Runs, dict]:
-        """See :class:`.worker.Task`; each run is of two, of which the second counts."""
-        warnings.filterwarnings("ignore", "torch.meshgrid")  # mmdet's priors
-        prepare = _prepare_network if self.backend else _prepare_stages
-        runs, facts = prepare(self)
+        """See :meth:`.Task.prepare`; each measurement is the second of two runs."""
+        warnings.filterwarnings("ignore", "torch.meshgrid")  # MMDetection's priors
+        prepare = self._prepare_network if self.backend else self._prepare_stages
+        runs, facts = prepare()
         keep_freed_memory()
-        synchronise = _synchroniser(self)
+        return {name: self._timed(run) for name, run in runs.items()}, facts
 
-        def timed(run: Callable[[], object]) -> Callable[[], float]:
-            def time_once() -> float:
-                run()  # wakes the cores, which slept while others had their turn
-                synchronise()
-                start = time.perf_counter()
-                run()
-                synchronise()
-                return 1000 * (time.perf_counter() - start)
+    def _prepare_stages(self) -> tuple[dict[str, Callable], dict]:
+        subject = self._build_subject()
+        runs = {PRE: subject.preprocess, POST: subject.postprocess}
+        return runs, dict(boxes=sum(map(len, subject.postprocess())))
 
-            return time_once
+    def _prepare_network(self) -> tuple[dict[str, Callable], dict]:
+        """Prepare the network; nothing else stays in memory."""
+        memory = Memory(self.run_options.device)
+        subject = self._build_subject()
+        network, images = self.network(subject), subject.images
+        run = prepare_network(network, images, self.backend, self.run_options)
+        del subject, network, images
+        run()  # compilation and caches
+        peak = memory.peak(run)
+        if memory.cuda and BACKENDS[self.backend].form:
+            peak = None  # allocated by the runtime, not by PyTorch
+        return {NETWORK: run}, dict(peak_memory=peak)
 
-        return {name: timed(run) for name, run in runs.items()}, facts
+    def _build_subject(self) -> Subject:
+        """Build the subject with one thread: many processes do it at the same time."""
+        set_threads(1)
+        cfg = load_config(self.config, self.options)
+        subject = Subject(cfg, self.checkpoint, self.batch, self.run_options.device)
+        set_threads(self.run_options.threads)
+        return subject
 
+    def _timed(self, run: Callable[[], object]) -> Callable[[], float]:
+        cuda = self.run_options.device == "cuda"
+        synchronise = torch.cuda.synchronize if cuda else lambda: None
 
-def _prepare_stages(job: Job) -> tuple[dict[str, Callable], dict]:
-    subject = _build(job)
-    runs = {PRE: subject.preprocess, POST: subject.postprocess}
-    return runs, dict(boxes=sum(len(found) for found in subject.postprocess()))
+        def time_once() -> float:
+            run()  # wakes the cores, idle during the turns of other processes
+            synchronise()
+            start = time.perf_counter()
+            run()
+            synchronise()
+            return 1000 * (time.perf_counter() - start)
 
-
-def _prepare_network(job: Job) -> tuple[dict[str, Callable], dict]:
-    """Nothing but the network stays, so that the memory is its own."""
-    backend = get_backend(job.backend, job.setting)
-    memory = Memory(job.setting.device)
-    subject = _build(job)
-    network = build_peer(job.peer, subject) if job.peer else subject.network
-    images = subject.images
-    run = backend.prepare(network, images)
-    del subject, network
-    run(images)  # compilers and caches
-    peak = memory.peak(lambda: run(images))
-    if memory.cuda and not isinstance(backend, Eager):
-        peak = None  # PyTorch does not see it
-    return {NETWORK: lambda: run(images)}, dict(peak_memory=peak)
-
-
-def _build(job: Job) -> Subject:
-    """Build the subject with one thread: many processes do so at once."""
-    set_threads(1)
-    cfg = load_config(job.config, job.options)
-    subject = Subject(cfg, job.checkpoint, job.batch, job.setting.device)
-    set_threads(job.setting.threads)
-    return subject
-
-
-def _synchroniser(job: Job) -> Callable[[], None]:
-    return torch.cuda.synchronize if job.setting.device == "cuda" else lambda: None
+        return time_once

@@ -1,4 +1,4 @@
-"""What surrounds a measurement: threads, memory, and a description of the machine."""
+"""Conditions of a measurement: device, threads, memory, machine description."""
 
 import ctypes
 import datetime
@@ -9,16 +9,18 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import cv2
 import torch
+from mmengine.utils.dl_utils import collect_env
 
 from ..errors import InputError
 from ..version import __version__
 
-#: Distributions whose versions belong to a result, where they are installed.
+#: Distributions whose versions belong to a result, if installed.
 PACKAGES = (
     "torch",
     "torchvision",
@@ -31,12 +33,11 @@ PACKAGES = (
     "onnxruntime-gpu",
     "openvino",
     "tensorrt",
-    "ultralytics",
 )
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that is not here.
+    """Check that a device exists.
 
     Raises:
         InputError: If it is neither ``cpu`` nor ``cuda``, or there is no CUDA device.
@@ -47,66 +48,53 @@ def check_device(device: str) -> None:
         raise InputError("--device cuda: there is no CUDA device here: choose cpu")
 
 
-def check_least(numbers: Mapping[str, int], **least: int) -> None:
-    """Refuse numbers that are too small.
-
-    Args:
-        numbers (Mapping[str, int]): By the name of their argument.
-        least (int): The smallest that each may be.
-
-    Raises:
-        InputError: If one is smaller.
-    """
-    for name, minimum in least.items():
-        if numbers[name] < minimum:
-            raise InputError(f"--{name} {numbers[name]}: give {minimum} or more")
-
-
 def available_threads() -> int:
-    """Cores that this process may use."""
+    """Number of CPU cores available to this process."""
     return len(os.sched_getaffinity(0))
 
 
 def set_threads(threads: int) -> None:
-    """Give PyTorch and OpenCV so many threads."""
+    """Set the number of CPU threads of PyTorch and OpenCV."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
 
 
 class Memory:
-    """What something takes, beyond what the process had when this was made.
+    """Peak memory of code, beyond what the process used before.
 
     Args:
-        device (str): ``cpu``: resident memory without code; ``cuda``: what PyTorch
-            allocated there.
+        device (str): ``cpu``: anonymous resident memory of the process; ``cuda``:
+            memory allocated by PyTorch on the device.
     """
 
     def __init__(self, device: str) -> None:
         self.cuda = device == "cuda"
         _return_freed_memory()
-        self.before = 0 if self.cuda else _status("RssAnon")
+        self.before = 0 if self.cuda else _read_status("RssAnon")
 
     def peak(self, run: Callable[[], object]) -> int:
-        """Most bytes while ``run`` runs, with all that is still held."""
+        """Peak in bytes during ``run``, including all that was allocated before it."""
         _return_freed_memory()
         if self.cuda:
             torch.cuda.reset_peak_memory_stats()
             run()
             torch.cuda.synchronize()
             return torch.cuda.max_memory_allocated()
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak, VmHWM
         run()
-        return _status("VmHWM") - _status("RssFile") - self.before
+        return _read_status("VmHWM") - _read_status("RssFile") - self.before
 
 
-def describe_machine(device: str, threads: int) -> dict:
-    """When, by which command, on what and with what a measurement is made.
+def describe_machine(device: str, threads: int, packages: Iterable[str] = ()) -> dict:
+    """Describe command, date, machine and software of a measurement.
 
     Args:
         device (str): ``cpu`` or ``cuda``.
-        threads (int): Of every backend.
+        threads (int): CPU threads of every backend.
+        packages (Iterable[str]): Distributions to list besides :data:`PACKAGES`.
     """
-    described = dict(
+    environment = _collect_env()
+    machine = dict(
         command=shlex.join(sys.argv),
         date=datetime.datetime.now().astimezone().isoformat(timespec="minutes"),
         cpu=_cpu_model(),
@@ -114,16 +102,18 @@ def describe_machine(device: str, threads: int) -> dict:
         threads=threads,
         load_before=round(os.getloadavg()[0], 2),
         system=platform.platform(),
-        python=platform.python_version(),
-        versions={"mmyolo-mnv1": __version__, **_versions()},
+        python=environment["Python"].split()[0],
+        compiler=environment["GCC"],
+        versions={"mmyolo-mnv1": __version__, **_versions((*PACKAGES, *packages))},
     )
     if device == "cuda":
-        described.update(gpu=torch.cuda.get_device_name(), cuda=torch.version.cuda)
-    return described
+        gpus = [v for name, v in environment.items() if name.startswith("GPU 0")]
+        machine.update(gpu=gpus[0], cuda=torch.version.cuda)
+    return machine
 
 
 def machine_notes(machine: dict) -> list[str]:
-    """The description as lines of Markdown."""
+    """Format the description as lines of Markdown."""
     versions = ", ".join(f"{name} {v}" for name, v in machine["versions"].items())
     gpu = f"{machine['gpu']}, CUDA {machine['cuda']}; " if "gpu" in machine else ""
     return [
@@ -134,13 +124,19 @@ def machine_notes(machine: dict) -> list[str]:
     ]
 
 
+@cache
+def _collect_env() -> dict:
+    """MMEngine's description, cached: it starts several processes."""
+    return collect_env()
+
+
 def _return_freed_memory() -> None:
-    """Have what is free go back to the system; glibc would keep it."""
+    """Return freed memory to the system, which glibc would keep."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
 
 
-def _status(field: str) -> int:
+def _read_status(field: str) -> int:
     status = Path("/proc/self/status").read_text()
     return 1024 * int(re.search(rf"{field}:\s+(\d+) kB", status)[1])
 
@@ -150,9 +146,9 @@ def _cpu_model() -> str:
     return match[1].strip() if match else platform.machine()
 
 
-def _versions() -> dict[str, str]:
+def _versions(packages: Iterable[str]) -> dict[str, str]:
     versions = {}
-    for name in PACKAGES:
+    for name in packages:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

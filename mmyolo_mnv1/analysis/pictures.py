@@ -1,21 +1,22 @@
-"""Results as pictures."""
+"""Pictures of images with boxes, and of trainings."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import pyplot as plt
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import get_box_tensor
 from mmdet.visualization import DetLocalVisualizer
 
 from ..files import atomic_write
+from .tables import write_figure
 
 
 class BoxDrawer:
-    """Draws photos with their boxes and class names, each into a square cell.
+    """Drawing of images with boxes and class names, each into a square cell.
 
     Args:
         classes (Sequence[str]): Class names by label.
@@ -26,22 +27,20 @@ class BoxDrawer:
         self.cell = cell
         self.visualizer = DetLocalVisualizer(name="boxes", alpha=0.9, line_width=2)
         tab10 = plt.get_cmap("tab10").colors
-        palette = [
-            tuple(round(255 * c) for c in tab10[i % len(tab10)])
-            for i in range(len(classes))
-        ]
+        colours = [tuple(round(255 * c) for c in colour) for colour in tab10]
+        palette = [colours[label % len(colours)] for label in range(len(classes))]
         self.visualizer.dataset_meta = dict(classes=tuple(classes), palette=palette)
 
     def __call__(
         self, image: np.ndarray, sample: DetDataSample, score_thr: float | None = None
     ) -> np.ndarray:
-        """One cell, (cell, cell, 3) uint8 BGR.
+        """Draw one cell, (cell, cell, 3) uint8 BGR.
 
         Args:
-            image (np.ndarray): Photo, (H, W, 3) uint8 BGR.
+            image (np.ndarray): (H, W, 3) uint8 BGR.
             sample (DetDataSample): Boxes in pixels of ``image``.
             score_thr (float, optional): Draw the predictions above this score.
-                Defaults to None, which draws the ground truth.
+                Defaults to None, the ground truth.
         """
         zoom = self.cell / max(image.shape[:2])
         image = cv2.resize(image, None, fx=zoom, fy=zoom)
@@ -65,12 +64,12 @@ class BoxDrawer:
 
 
 def save_grid(cells: Sequence[np.ndarray], path: Path, columns: int) -> None:
-    """Save pictures of one size as a grid, row by row; missing ones are white.
+    """Save cells as a grid, row by row; the rest of the last row is white.
 
     Args:
-        cells (Sequence[np.ndarray]): (H, W, 3) uint8 BGR each.
-        path (Path): PNG to write.
-        columns (int): Pictures a row.
+        cells (Sequence[np.ndarray]): (H, W, 3) uint8 BGR each, of one size.
+        path (Path): PNG file.
+        columns (int): Cells per row.
     """
     cells = [*cells, *[np.full_like(cells[0], 255)] * (-len(cells) % columns)]
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
@@ -84,33 +83,30 @@ def draw_detections(
     path: Path,
     score_thr: float = 0.3,
     columns: int = 4,
-    cell: int = 400,
 ) -> None:
-    """Save a grid of photos with their predicted boxes, classes and scores.
+    """Save a grid of images with their predicted boxes, classes and scores.
 
     Args:
         samples (Sequence[DetDataSample]): Predictions with ``img_path``, boxes in
             pixels of the original image.
         classes (Sequence[str]): Class names by label.
-        path (Path): PNG to write.
-        score_thr (float): Boxes below are left out. Defaults to 0.3.
-        columns (int): Photos a row. Defaults to 4.
-        cell (int): Side of a photo's cell in pixels. Defaults to 400.
+        path (Path): PNG file.
+        score_thr (float): Minimum score. Defaults to 0.3.
+        columns (int): Images per row. Defaults to 4.
     """
-    draw = BoxDrawer(classes, cell)
+    draw = BoxDrawer(classes)
     cells = [draw(cv2.imread(s.img_path), s, score_thr) for s in samples]
     save_grid(cells, path, columns)
 
 
 def draw_training_curve(work_dir: Path, path: Path) -> None:
-    """Save loss and mAP against epochs from the scalars MMEngine wrote.
+    """Save loss and mAP over epochs, from the scalars that MMEngine logged.
 
-    Every run in ``work_dir`` counts, in order of time, so that a resumed training
-    gives one curve.
+    All runs in ``work_dir`` are joined by time: a resumed training is one curve.
 
     Args:
         work_dir (Path): Work directory of the training.
-        path (Path): PNG to write.
+        path (Path): PNG file.
     """
     losses: dict[float, float] = {}
     precisions: dict[float, tuple[float, float]] = {}
@@ -142,6 +138,4 @@ def draw_training_curve(work_dir: Path, path: Path) -> None:
     right.set_ylim(0, 1)
     right.set_ylabel("held-out mAP", color="tab:orange")
     right.legend(loc="lower right")
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=120, format="png")
-    plt.close(figure)
+    write_figure(figure, path, dpi=120)

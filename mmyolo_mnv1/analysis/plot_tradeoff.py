@@ -1,4 +1,4 @@
-"""Counting and timing every point of the trade-off."""
+"""Sweep over the trade-off: counts and latency of every variant."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,18 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from ..config import input_shape, load_config
 from ..errors import InputError
-from ..files import atomic_write
-from ..models.build import build_model
-from .complexity import COUNTED, measure_complexity
-from .latency_job import Job
+from ..files import write_json
+from .complexity import COUNTED, build_meta_model, measure_complexity
+from .latency_job import LatencyJob
 from .machine import describe_machine, machine_notes
 from .tables import Column, Table, billions, millions
-from .timing import Plan, compare_times
+from .timing import LatencyPlan, compare_times
 from .tradeoff_variants import Variant
 from .worker import Worker, workers
 
@@ -31,42 +29,43 @@ COLUMNS = (
     Column("relative_latency", "this / reference", "{:.3f}".format),
     Column("mAP", "mAP@[.5:.95]", "{:.3f}".format),
 )
-#: What two parts of a sweep must have in common.
+#: Fields of the machine that must not change within a sweep.
 SAME = ("cpu", "threads", "gpu", "versions")
 
 
 def sweep(
     points: Sequence[Variant],
     path: Path,
-    plan: Plan | None = None,
+    plan: LatencyPlan | None = None,
     options: dict | None = None,
     results: Mapping[str, float] | None = None,
 ) -> Table:
-    """Count, and where there is a plan time, each variant.
+    """Count each variant and, if a plan is given, measure its latency.
 
-    What is in the file already is not measured again, so that a sweep that was
-    interrupted goes on. Each variant is timed against the first, round by round.
+    Results in the file are not measured again: an interrupted sweep can be continued.
+    Each variant is measured against the first, in interleaved rounds.
 
     Args:
-        points (Sequence[Variant]): What to measure; the first is the reference.
-        path (Path): JSON file of what is known, written after each variant.
-        plan (Plan, optional): How to time, with one backend. Defaults to None: counts
-            only.
-        options (dict, optional): By which every config is changed. Defaults to None.
-        results (Mapping, optional): mAP of variants by name. Defaults to None.
+        points (Sequence[Variant]): Variants; the first is the reference.
+        path (Path): JSON file of the results, updated after each variant.
+        plan (LatencyPlan, optional): Rounds, with a single backend. Defaults to None:
+            counts only.
+        options (dict, optional): Changes of every config, as in ``--cfg-options``.
+            Defaults to None.
+        results (Mapping, optional): mAP by name of the variant. Defaults to None.
 
     Returns:
-        Table: A row for each variant.
+        Table: One row per variant.
 
     Raises:
-        InputError: If the file holds another sweep, or the plan cannot be carried out.
+        InputError: If the file contains another sweep or the plan cannot be executed.
     """
     options = options or {}
     if plan:
         plan.check()
         if len(plan.backends) != 1:
             raise InputError(f"--backend {' '.join(plan.backends)}: a sweep has one")
-    document = _start(path, plan, options, points[0])
+    document = _load(path, plan, options, points[0])
     known = document["points"]
     missing = [point for point in points if point.name not in known]
     with _worker(points[0], plan if missing else None, options) as reference:
@@ -76,31 +75,30 @@ def sweep(
                 if plan:
                     row.update(_time(plan, own, reference))
             known[point.name] = row
-            with atomic_write(path) as temporary:
-                temporary.write_text(json.dumps(document, indent=1) + "\n")
+            write_json(document, path, indent=1)
     results = results or {}
     rows = [dict(known[point.name], mAP=results.get(point.name)) for point in points]
     notes = [*COUNTED, *_notes(document), *machine_notes(document["machine"])]
     return Table(COLUMNS, rows, notes, dict(document, points=rows))
 
 
-def _start(path: Path, plan: Plan | None, options: dict, reference: Variant) -> dict:
-    """What the file holds, or a new sweep.
+def _load(
+    path: Path, plan: LatencyPlan | None, options: dict, reference: Variant
+) -> dict:
+    """Load the sweep of a file, or begin a new one.
 
     Raises:
-        InputError: If it holds another sweep, or is no such file.
+        InputError: If the file contains another sweep or none.
     """
-    machine = describe_machine(
-        plan.setting.device if plan else "cpu", plan.setting.threads if plan else 1
-    )
+    device, threads = plan.run_options[::2] if plan else ("cpu", 1)
     new = dict(
-        machine=machine,
-        plan=plan and plan.describe(),
+        machine=describe_machine(device, threads),
+        plan=plan and plan.as_dict(),
         options=options,
         reference=reference.name,
         points={},
     )
-    new = json.loads(json.dumps(new))  # tuples become lists, as in a file
+    new = json.loads(json.dumps(new))  # tuples become lists, as in the file
     if not path.exists():
         return new
     try:
@@ -119,38 +117,36 @@ def _start(path: Path, plan: Plan | None, options: dict, reference: Variant) -> 
 
 def _count(point: Variant, options: dict) -> dict[str, Any]:
     cfg = load_config(point.config, point.options(options))
-    with torch.device("meta"):
-        model = build_model(cfg)
     height, width = input_shape(cfg)
     return dict(
         point._asdict(),
         name=point.name,
         input=f"{height} x {width}",
-        **measure_complexity(model, (height, width)),
+        **measure_complexity(build_meta_model(cfg), (height, width)),
     )
 
 
 @contextmanager
 def _worker(
-    point: Variant, plan: Plan | None, options: dict
+    point: Variant, plan: LatencyPlan | None, options: dict
 ) -> Iterator[Worker | None]:
-    """A process that runs the variant; none where nothing is timed."""
+    """Process that measures the variant; None without a plan."""
     if plan is None:
         yield None
         return
-    job = Job(
+    job = LatencyJob(
         point.config,
         point.options(options),
         checkpoint=None,
         batch=plan.batch,
-        setting=plan.setting,
+        run_options=plan.run_options,
         backend=plan.backends[0],
     )
     with workers({point.name: job}) as ready:
         yield ready[point.name]
 
 
-def _time(plan: Plan, own: Worker, reference: Worker) -> dict[str, Any]:
+def _time(plan: LatencyPlan, own: Worker, reference: Worker) -> dict[str, Any]:
     times = plan.time({"reference": reference.time, "own": own.time})
     row = compare_times(times["own"], times["reference"], plan.batch)
     row["relative_latency"] = 1 / row["ratio"]

@@ -1,4 +1,4 @@
-"""A detector to be measured: built from its config, with a photo to look at."""
+"""A detector to measure, with a photo as its input."""
 
 import logging
 from pathlib import Path
@@ -16,29 +16,28 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..config import input_shape
-from ..deploy.export.network import DetectorNetwork, fuse
-from ..errors import InputError
-from ..models.build import build_model
+from ..deploy.export.network import DetectorNetwork, build_detector, fuse
+from ..deploy.export.quiet import quiet
 from ..weights import load_weights
 
 SEED = 0  # of untrained weights
 
 
 class Subject:
-    """A detector and a batch of one photo, through the stages of detection.
+    """A detector and a batch of one repeated photo, for every stage of detection.
 
-    An untrained detector gets its BN statistics from the photo. Otherwise numbers
-    would fade or explode from layer to layer, and both make arithmetic slower than it
-    is with trained weights.
+    BN statistics of an untrained detector are those of the photo: otherwise activations
+    vanish or explode from layer to layer, and both slow down arithmetic.
 
     Args:
-        cfg (Config): A detector's, resolved.
+        cfg (Config): Config of a detector.
         checkpoint (Path, optional): Its weights. Defaults to None, untrained.
-        batch (int): How often the photo is in the batch. Defaults to 1.
+        batch (int): Images per batch. Defaults to 1.
         device (str): Defaults to "cpu".
 
     Raises:
-        InputError: If the config has no detector, or the checkpoint is of another one.
+        InputError: If the model is not a detector, or the checkpoint belongs to another
+            config.
     """
 
     def __init__(
@@ -49,12 +48,9 @@ class Subject:
         device: str = "cpu",
     ) -> None:
         self.cfg = cfg
-        self.name = Path(cfg.filename).stem
         self.shape = input_shape(cfg)
-        self.trained = checkpoint is not None
         self.batch = batch
-        self.detector = _build_detector(cfg)
-        self.detector.to(device)
+        self.detector = _build_untrained(cfg).to(device)
         self._build_pipeline()
         self.images, self._samples = self.preprocess()
         if checkpoint:
@@ -66,23 +62,23 @@ class Subject:
             self._outputs = self.detector(self.images)
 
     def preprocess(self) -> tuple[torch.Tensor, list]:
-        """Photo file to the network's input, by the config's test pipeline.
+        """Read and preprocess the photo by the config's test pipeline.
 
         Returns:
-            tuple[Tensor, list]: (N, 3, H, W) on the device, and data samples.
+            tuple[Tensor, list]: Input (N, 3, H, W) on the device, and data samples.
         """
-        fed = [
+        packed = [
             self._pipeline(dict(img_path=self._photo, img_id=0, instances=[]))
             for _ in range(self.batch)
         ]
-        data = self.detector.data_preprocessor(pseudo_collate(fed), False)
+        data = self.detector.data_preprocessor(pseudo_collate(packed), False)
         return data["inputs"], data["data_samples"]
 
     def postprocess(self) -> list[InstanceData]:
-        """The network's output to boxes in the photo: decoding, score filter, NMS.
+        """Decode the network's outputs, filter by score, apply NMS, rescale.
 
         Returns:
-            list[InstanceData]: One an image.
+            list[InstanceData]: Detections of each image, in pixels of the photo.
         """
         metas = [sample.metainfo for sample in self._samples]
         with torch.inference_mode():
@@ -99,37 +95,31 @@ class Subject:
             self._pipeline = Compose(self.cfg.test_dataloader.dataset.pipeline)
 
 
-def _build_detector(cfg: Config) -> nn.Module:
-    """A detector with untrained weights, always the same.
+def _build_untrained(cfg: Config) -> nn.Module:
+    """Build a detector with reproducible untrained weights.
 
     Raises:
-        InputError: If the config has none.
+        InputError: If the config's model is not a detector.
     """
     torch.manual_seed(SEED)
-    detector = build_model(cfg)
-    if not hasattr(detector, "bbox_head"):
-        raise InputError(
-            f"config {cfg.filename}: {cfg.model.type} is no detector: give one's config"
-        )
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.WARNING)  # a line for every tensor otherwise
-    detector.bbox_head.init_weights()  # few objects: biases of the class branch
-    logger.setLevel(level)
+    detector = build_detector(cfg)
+    # MMEngine logs a line for each tensor.
+    with quiet(MMLogger.get_current_instance(), logging.WARNING):
+        detector.bbox_head.init_weights()  # low scores, by the biases of the classes
     detector.train(False)
     return detector
 
 
 @torch.inference_mode()
 def _set_statistics(detector: nn.Module, images: torch.Tensor) -> None:
-    """Give each BN the statistics of what it is given, as the images come by."""
+    """Set the statistics of each BN to those of its input for these images."""
 
-    def take(norm: _BatchNorm, inputs: tuple[torch.Tensor]) -> None:
+    def set_statistics(norm: _BatchNorm, inputs: tuple[torch.Tensor]) -> None:
         norm.running_mean.copy_(inputs[0].mean((0, 2, 3)))
         norm.running_var.copy_(inputs[0].var((0, 2, 3), correction=0))
 
     hooks = [
-        module.register_forward_pre_hook(take)
+        module.register_forward_pre_hook(set_statistics)
         for module in detector.modules()
         if isinstance(module, _BatchNorm)
     ]

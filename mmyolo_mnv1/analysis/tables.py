@@ -1,18 +1,19 @@
-"""Tables of results: Markdown on the screen, JSON, CSV, Markdown and PNG as files."""
+"""Tables of results: Markdown on the screen; JSON, CSV, Markdown and PNG as files."""
 
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from prettytable import PrettyTable, TableStyle
 
 from ..errors import InputError
 from ..files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PNG = ".png"
 SUFFIXES = (".json", ".csv", ".md")
@@ -22,9 +23,9 @@ class Column(NamedTuple):
     """A column of a table.
 
     Args:
-        key (str): Of the value in a row; the heading in CSV.
+        key (str): Key of the value in a row; heading in CSV.
         title (str): Heading in Markdown.
-        show (Callable): Value to text, for Markdown. Defaults to ``str``.
+        show (Callable): Format of a value in Markdown. Defaults to ``str``.
     """
 
     key: str
@@ -33,22 +34,22 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of values, and how they are shown.
+    """Rows of values, and their presentation.
 
     Args:
-        columns (Sequence[Column]): In order.
-        rows (Sequence[dict]): Values by key; one that is missing or None stays empty.
-        notes (Sequence[str]): Items of a list below the table in Markdown.
-        document (Any): What JSON holds.
+        columns (Sequence[Column]): Columns in order.
+        rows (Sequence[dict]): Values by key; missing values and None are left empty.
+        notes (Sequence[str]): List below the table in Markdown. Defaults to none.
+        document (Any): Content of the JSON file. Defaults to None.
     """
 
     columns: Sequence[Column]
     rows: Sequence[dict]
-    notes: Sequence[str]
-    document: Any
+    notes: Sequence[str] = ()
+    document: Any = None
 
     def markdown(self) -> str:
-        """The columns that have values, and the notes; numbers to the right."""
+        """Columns that have values, numbers right-aligned, and the notes."""
         columns = [
             column
             for column in self.columns
@@ -61,54 +62,70 @@ class Table(NamedTuple):
             is_text = any(isinstance(value, str) for value in values)
             table.align[column.title] = "l" if is_text else "r"
         for row in self.rows:
-            table.add_row([_cell(row, column) for column in columns])
+            table.add_row([_show(row, column) for column in columns])
         notes = [f"- {note}" for note in self.notes]
         return "\n".join([table.get_string(), "", *notes])
 
     def write(
-        self, paths: Sequence[Path], draw: Callable[[], Figure] | None = None
+        self, paths: Sequence[Path], draw: Callable[[], "Figure"] | None = None
     ) -> None:
-        """Write files in the form their suffixes name.
+        """Write and report files in the formats of their suffixes.
 
         Args:
-            paths (Sequence[Path]): Each of a suffix in :data:`SUFFIXES`, or ``.png``.
-            draw (Callable, optional): Makes the figure for ``.png``.
+            paths (Sequence[Path]): Files with a suffix of :data:`SUFFIXES` or ``.png``.
+            draw (Callable, optional): Draws the figure for ``.png``. Defaults to None.
 
         Raises:
-            InputError: If a suffix is another one or a file cannot be written.
+            InputError: If a suffix is unknown or a file cannot be written.
         """
         check_suffixes(paths, with_picture=draw is not None)
         for path in paths:
-            with _told(path) as temporary:
-                if path.suffix == PNG:
-                    _save_figure(draw(), temporary)
-                else:
-                    with temporary.open("w", encoding="utf-8", newline="") as file:
-                        _WRITERS[path.suffix](self, file)
+            if path.suffix == PNG:
+                write_figure(draw(), path)
+            else:
+                self._write(path)
+
+    def _write(self, path: Path) -> None:
+        with (
+            _reported(path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            if path.suffix == ".json":
+                json.dump(self.document, file, indent=1)
+                file.write("\n")
+            elif path.suffix == ".csv":
+                rows = [[row.get(c.key) for c in self.columns] for row in self.rows]
+                csv.writer(file).writerows([[c.key for c in self.columns], *rows])
+            else:
+                file.write(self.markdown() + "\n")
 
 
-def write_figure(figure: Figure, path: Path) -> None:
-    """Write a picture, and close the figure.
+def write_figure(figure: "Figure", path: Path, dpi: int = 150) -> None:
+    """Write and report a picture, and close the figure.
 
     Args:
-        figure (Figure): What is drawn.
+        figure (Figure): The figure.
         path (Path): A ``.png`` file.
+        dpi (int): Resolution in dots per inch. Defaults to 150.
 
     Raises:
-        InputError: If it is no ``.png``, or cannot be written.
+        InputError: If the suffix is not ``.png``, or the file cannot be written.
     """
+    from matplotlib import pyplot as plt
+
     if path.suffix != PNG:
         raise InputError(f"--out {path}: name a file ending in {PNG}")
-    with _told(path) as temporary:
-        _save_figure(figure, temporary)
+    with _reported(path) as temporary:
+        figure.savefig(temporary, dpi=dpi, format="png")
+    plt.close(figure)
 
 
 def check_suffixes(paths: Sequence[Path], with_picture: bool = False) -> None:
-    """Refuse files of a form that is not written, before work begins.
+    """Check the formats of output files, before work begins.
 
     Args:
         paths (Sequence[Path]): The files.
-        with_picture (bool): Whether there is a picture too. Defaults to False.
+        with_picture (bool): Whether ``.png`` is allowed. Defaults to False.
 
     Raises:
         InputError: If a suffix is unknown.
@@ -120,57 +137,23 @@ def check_suffixes(paths: Sequence[Path], with_picture: bool = False) -> None:
 
 
 def millions(count: int) -> str:
-    """20.05 for 20,053,779."""
+    """Format in millions: 20.05 for 20,053,779."""
     return f"{count / 1e6:.2f}"
 
 
 def billions(count: int) -> str:
-    """33.82 for 33,820,902,400; small numbers keep three digits."""
+    """Format in billions: 33.82 for 33,820,902,400; four digits below one billion."""
     return f"{count / 1e9:.{2 if count >= 1e9 else 4}f}"
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[Path]:
-    """A temporary name for a file, which is then told.
-
-    Raises:
-        InputError: If it cannot be written.
-    """
-    try:
-        with atomic_write(path) as temporary:
-            yield temporary
-    except OSError as e:
-        raise InputError(
-            f"{path} cannot be written ({e.strerror}): name a file in a folder with "
-            "room"
-        ) from None
+def _reported(path: Path) -> Iterator[Path]:
+    """Yield a temporary path, then report the written file."""
+    with atomic_write(path) as temporary:
+        yield temporary
     print(f"wrote {path}")
 
 
-def _cell(row: dict, column: Column) -> str:
+def _show(row: dict, column: Column) -> str:
     value = row.get(column.key)
     return "" if value is None else column.show(value)
-
-
-def _write_json(table: Table, file: TextIO) -> None:
-    json.dump(table.document, file, indent=1)
-    file.write("\n")
-
-
-def _write_csv(table: Table, file: TextIO) -> None:
-    writer = csv.writer(file)
-    writer.writerow([column.key for column in table.columns])
-    for row in table.rows:
-        writer.writerow([row.get(column.key) for column in table.columns])
-
-
-def _write_markdown(table: Table, file: TextIO) -> None:
-    file.write(table.markdown() + "\n")
-
-
-def _save_figure(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=150, format="png")
-    plt.close(figure)
-
-
-_WRITERS = {".json": _write_json, ".csv": _write_csv, ".md": _write_markdown}

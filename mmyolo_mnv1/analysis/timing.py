@@ -1,4 +1,4 @@
-"""Timing of several things against each other."""
+"""Latency plans: interleaved rounds and their statistics."""
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -7,49 +7,51 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from .backends import Setting, get_backend
-from .machine import check_least
+from ..deploy.runtime.engines import RunOptions
+from ..errors import check_least
+from .backends import check_backend
 
-PAUSE = 0.05  # seconds before each run, for the threads of the one before to rest
+PAUSE = 0.05  # seconds before each run, until the threads of the last one are idle
 
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Plan(NamedTuple):
-    """What is to be timed, and how.
+class LatencyPlan(NamedTuple):
+    """Backends and rounds of a latency measurement.
 
     Args:
-        backends (Sequence[str]): Names. Defaults to ("eager",).
-        setting (Setting): Device, precision, threads.
-        batch (int): Images at once. Defaults to 1.
-        rounds (int): Measured runs of each. Defaults to 20.
-        warmup (int): Runs before. Defaults to 3.
+        backends (Sequence[str]): Keys of :data:`.BACKENDS`. Defaults to ("eager",).
+        run_options (RunOptions): Device, precision, threads, all explicit. Defaults to
+            the CPU in float32 with one thread.
+        batch (int): Images per batch. Defaults to 1.
+        rounds (int): Measured rounds. Defaults to 20.
+        warmup (int): Rounds before them. Defaults to 3.
     """
 
     backends: Sequence[str] = ("eager",)
-    setting: Setting = Setting()
+    run_options: RunOptions = RunOptions("cpu", threads=1)
     batch: int = 1
     rounds: int = 20
     warmup: int = 3
 
     def check(self) -> None:
-        """See to it that the plan can be carried out here.
+        """Check that the plan can be executed on this machine.
 
         Raises:
-            InputError: If a number is out of range or a backend cannot be used here.
+            InputError: If a number is out of range or a backend cannot be used.
         """
-        check_least(self.describe(), batch=1, rounds=1, warmup=0, threads=1)
+        check_least(self.as_dict(), batch=1, rounds=1, warmup=0, threads=1)
         for name in self.backends:
-            get_backend(name, self.setting)
+            check_backend(name, self.run_options)
 
     def time(self, runs: Mapping[Key, Callable[[], float]]) -> dict[Key, list[float]]:
-        """Time things in turn: A B C, A B C, … so that all see the same machine.
+        """Measure in interleaved rounds, A B C, A B C, …, under equal conditions.
 
         Args:
-            runs (Mapping): What to time, by name; each call gives its milliseconds.
+            runs (Mapping): Measurements by name; each call returns milliseconds.
 
         Returns:
-            dict[Key, list[float]]: Milliseconds of each round, by name.
+            dict[Key, list[float]]: Milliseconds of each measured round, by name.
         """
         times = {name: [] for name in runs}
         rounds = range(-self.warmup, self.rounds)
@@ -61,10 +63,10 @@ class Plan(NamedTuple):
                     times[name].append(milliseconds)
         return times
 
-    def describe(self) -> dict:
-        """The plan as plain values."""
-        described = {**self._asdict(), **self.setting._asdict()}
-        return {key: v for key, v in described.items() if key != "setting"}
+    def as_dict(self) -> dict:
+        """Convert to a flat dictionary for JSON."""
+        values = {**self._asdict(), **self.run_options._asdict()}
+        return {key: v for key, v in values.items() if key != "run_options"}
 
 
 def spread(name: str, values: Sequence[float]) -> dict[str, float]:
@@ -76,16 +78,16 @@ def spread(name: str, values: Sequence[float]) -> dict[str, float]:
 def compare_times(
     times: Sequence[float], reference: Sequence[float], batch: int = 1
 ) -> dict[str, Any]:
-    """Sum up a network's times.
+    """Summarise a network's times, compared with a reference in the same rounds.
 
     Args:
-        times (Sequence[float]): Its milliseconds, round by round.
-        reference (Sequence[float]): Another network's, in the same rounds.
-        batch (int): Images at once. Defaults to 1.
+        times (Sequence[float]): Milliseconds of the network, by round.
+        reference (Sequence[float]): Milliseconds of the reference, by round.
+        batch (int): Images per batch. Defaults to 1.
 
     Returns:
-        dict[str, Any]: ``network_ms``, ``ratio`` (reference / this, round by round:
-        above 1 where this is faster), both with quartiles; ``images_per_second``;
+        dict[str, Any]: ``network_ms`` and ``ratio`` (reference / network, by round:
+        above 1 if the network is faster), both with quartiles; ``images_per_second``;
         ``network_ms_all``.
     """
     ratios = [a / b for a, b in zip(reference, times, strict=True)]

@@ -1,7 +1,7 @@
-"""Measuring processes, each for one thing that is measured.
+"""Measuring processes, one per measurement.
 
-In one process they would disturb each other: what one leaves in the allocator and in
-the thread pools decides how fast the next is.
+In one process measurements would affect each other, through the state of the allocator
+and of the thread pools.
 """
 
 import multiprocessing
@@ -15,51 +15,52 @@ from tqdm import tqdm
 from ..errors import PREFIX, InputError
 
 NETWORK = "network"
-GRACE = 10  # seconds that a process has to end by itself
+GRACE = 10  # seconds for a process to end by itself
 
 Key = TypeVar("Key", bound=Hashable)
-#: What a process can measure, by name; each call gives a result.
+#: Measurements by name; each call returns a result.
 Runs = Mapping[str, Callable[[], Any]]
 
 
 class Task(Protocol):
-    """What a process does; it is pickled on its way there."""
+    """Work of a measuring process; it is pickled."""
 
     def prepare(self) -> tuple[Runs, dict]:
-        """Get ready, in the process.
+        """Prepare the measurements, in the measuring process.
 
         Returns:
-            tuple[Runs, dict]: What can be measured, and facts known beforehand.
+            tuple[Runs, dict]: Measurements, and facts known before the first one.
 
         Raises:
-            InputError: If it cannot be done.
+            InputError: If the task cannot be done.
         """
 
 
 class Worker:
-    """A process that does a task, run by run.
+    """A measuring process.
 
     Args:
-        task (Task): The task.
+        task (Task): Its task.
     """
 
     def __init__(self, task: Task) -> None:
-        # A process that has imported all of this once, and nothing more, is forked.
+        # Forked from a server that has imported these modules, and nothing else.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([type(task).__module__])
+        modules = ["mmyolo_mnv1.registration", type(task).__module__]
+        context.set_forkserver_preload(modules)
         self._connection, other = context.Pipe()
-        # Not a daemon: it may have data loaders. It ends when the connection does.
-        self._process = context.Process(target=_work, args=(task, other))
+        # Not a daemon, so that it may start data loaders; closing the pipe ends it.
+        self._process = context.Process(target=serve, args=(task, other))
         self._process.start()
         other.close()
-        #: What is known of the task once it is ready.
+        #: Facts that the task reported, after :meth:`wait`.
         self.facts: dict[str, Any] = {}
 
     def wait(self) -> None:
-        """Wait until it is ready.
+        """Wait until the task is prepared.
 
         Raises:
-            InputError: If it refused the task.
+            InputError: If it cannot be done.
         """
         self.facts = self._receive()
 
@@ -73,7 +74,7 @@ class Worker:
         return self._receive()
 
     def close(self) -> None:
-        """End the process, by itself if it can: data loaders want to be shut down."""
+        """End the process; its data loaders get :data:`GRACE` seconds to shut down."""
         self._connection.close()
         self._process.join(GRACE)
         self._process.kill()
@@ -82,26 +83,32 @@ class Worker:
         try:
             answer = self._connection.recv()
         except EOFError:
-            self._process.join()
             raise RuntimeError(
-                f"a measuring process ended with status {self._process.exitcode}"
+                f"a measuring process ended with status {self._exit_status()}"
             ) from None
         if isinstance(answer, str):
             raise InputError(answer)
         return answer
 
+    def _exit_status(self) -> int:
+        self._process.join()
+        return self._process.exitcode
+
 
 @contextmanager
-def workers(tasks: Mapping[Key, Task]) -> Iterator[dict[Key, Worker]]:
-    """Processes for tasks, ready; they end with the context.
+def workers(
+    tasks: Mapping[Key, Task], kind: type[Worker] = Worker
+) -> Iterator[dict[Key, Worker]]:
+    """Prepared measuring processes; they end with the block.
 
     Args:
         tasks (Mapping): Tasks by name.
+        kind (type[Worker]): Class of the processes. Defaults to :class:`Worker`.
 
     Raises:
-        InputError: If one refuses its task.
+        InputError: If a task cannot be done.
     """
-    started = {name: Worker(task) for name, task in tasks.items()}
+    started = {name: kind(task) for name, task in tasks.items()}
     try:
         for worker in tqdm(started.values(), "preparing", disable=None):
             worker.wait()
@@ -111,8 +118,8 @@ def workers(tasks: Mapping[Key, Task]) -> Iterator[dict[Key, Worker]]:
             worker.close()
 
 
-def _work(task: Task, connection: Connection) -> None:
-    """The process: prepare, tell the facts, then measure for each message."""
+def serve(task: Task, connection: Connection) -> None:
+    """Run in the measuring process: prepare, send the facts, measure on request."""
     try:
         runs, facts = task.prepare()
         connection.send(facts)

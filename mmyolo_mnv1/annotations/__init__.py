@@ -1,1 +1,1 @@
-"""Making and converting annotations: needs neither torch nor OpenMMLab."""
+"""Conversion and generation of COCO annotations, without torch and OpenMMLab."""

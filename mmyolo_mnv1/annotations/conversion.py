@@ -1,68 +1,60 @@
-"""What every converter shares: from annotated photos to COCO files and images."""
+"""Common part of the converters: annotated images in, COCO files and images out."""
 
 import filecmp
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import ExifTags, Image
 from tqdm import tqdm
 
 from ..errors import InputError
-from .coco import add_box, coco_dict, write_json
+from ..files import replacing, write_json
+from .coco import add_box, coco_dict
 
-PRECISION = 0.01  # px: what annotations are written with
+T = TypeVar("T")
+
+PRECISION = 0.01  # px, of written coordinates
 
 
 @dataclass
 class Box:
-    """One object: class name, corners in pixels (0-based), and where it stands.
+    """An annotated object."""
 
-    ``extra`` goes into the COCO annotation as it is.
-    """
-
-    name: str
-    corners: tuple[float, float, float, float]
-    where: str
-    extra: dict = field(default_factory=dict)
+    name: str  # of its class
+    corners: tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels from 0
+    location: str  # file and line of the annotation
+    extra: dict = field(default_factory=dict)  # further fields of the COCO annotation
 
 
 @dataclass
 class Dropped:
-    """An annotation left out: why, and which."""
+    """An annotation that is left out: the reason, and which one it is."""
 
     reason: str
-    what: str
+    description: str
 
 
 @dataclass
 class AnnotatedImage:
-    """A photo with its boxes.
-
-    Args:
-        path (Path): Where the photo is.
-        name (str): Its name under ``images/`` of the output.
-        size (tuple[int, int]): Width and height in pixels.
-        boxes (list[Box]): Its objects.
-        dropped (list[Dropped]): What the reader left out. Defaults to nothing.
-        read (Callable, optional): Gives the encoded photo where ``path`` is no file.
-            Defaults to None.
-    """
+    """An image with its boxes."""
 
     path: Path
-    name: str
-    size: tuple[int, int]
+    name: str  # below images/ of the output
+    size: tuple[int, int]  # width, height in pixels
     boxes: list[Box]
-    dropped: list[Dropped] = field(default_factory=list)
-    read: Callable[[], bytes] | None = None
+    dropped: list[Dropped] = field(default_factory=list)  # by the reader
+    read: Callable[[], bytes] | None = None  # the encoded image, if path is missing
 
 
 @dataclass
-class Converted:
-    """What became of a split: its COCO document, and the boxes dropped and clipped."""
+class ConvertedSplit:
+    """A split as a COCO document, with its dropped annotations and clipped boxes."""
 
     coco: dict
     dropped: list[Dropped] = field(default_factory=list)
@@ -71,25 +63,22 @@ class Converted:
 
 def write_coco(
     splits: dict[str, list[AnnotatedImage]], classes: Sequence[str], dst: Path
-) -> dict[str, Converted]:
-    """Write splits as COCO.
+) -> dict[str, ConvertedSplit]:
+    """Write splits in COCO format and return their documents.
 
-    ``dst`` gets ``annotations/<split>.json`` and, in ``images/``, the photos (hard
-    links where the file system can, copies elsewhere). Boxes are clipped to the image;
-    those without area, and those that repeat another of the same image, are dropped.
+    ``dst`` gets ``annotations/<split>.json`` and, in ``images/``, the image files: hard
+    links where the file system supports them, otherwise copies. Boxes are clipped to
+    the image. Boxes without area, and duplicates in an image, are dropped.
 
     Args:
-        splits (dict[str, list[AnnotatedImage]]): By name.
+        splits (dict[str, list[AnnotatedImage]]): Images by split.
         classes (Sequence[str]): Class names in order.
-        dst (Path): Where to write.
-
-    Returns:
-        dict[str, Converted]: By split.
+        dst (Path): Output folder.
 
     Raises:
-        InputError: Before anything is written, if there is no box, two photos need the
-            same name, or another photo has it in ``images/``. Or if ``dst`` cannot be
-            written.
+        InputError: Before anything is written: if there is no box, if two images need
+            the same name, or if ``images/`` has another image of that name. Also if
+            ``dst`` cannot be written.
     """
     results = {split: _to_coco(images, classes) for split, images in splits.items()}
     if not any(result.coco["annotations"] for result in results.values()):
@@ -98,47 +87,31 @@ def write_coco(
             f"no box in {sum(map(len, splits.values()))} images ({dropped} dropped), "
             "so nothing is written: see that SRC has the labels"
         )
-    photos: dict[str, AnnotatedImage] = {}
-    for image in (image for images in splits.values() for image in images):
-        first = photos.setdefault(image.name, image)
-        if first.path != image.path:
-            raise InputError(
-                f"{image.path} and {first.path} would both be "
-                f"{dst / 'images' / image.name}: rename one"
-            )
-    for name, image in photos.items():
-        there = dst / "images" / name
-        if there.exists() and not _same_photo(image, there):
-            raise InputError(
-                f"{there} exists and is not {image.path}: "
-                "remove it or choose another DST"
-            )
+    images = _images_by_name(splits, dst / "images")
     try:
-        for name, image in _progress(photos.items(), "photos placed"):
+        for name, image in progress_bar(images.items(), "photos placed"):
             _place(image, dst / "images" / name)
-        for split, result in results.items():
-            write_json(result.coco, dst / "annotations" / f"{split}.json")
     except OSError as e:
         raise InputError(
             f"{dst} cannot be written ({e}): choose another DST or mend it"
         ) from None
+    for split, result in results.items():
+        write_json(result.coco, dst / "annotations" / f"{split}.json")
     return results
 
 
-def read_images(
-    items: Iterable, read: Callable[..., AnnotatedImage]
-) -> list[AnnotatedImage]:
-    """Read annotated images one by one, showing progress on a terminal."""
-    return [read(item) for item in _progress(list(items), "annotations read")]
+def progress_bar(items: Collection[T], label: str = "annotations read") -> Iterable[T]:
+    """Wrap a loop over ``items`` in a progress bar if standard error is a terminal."""
+    return tqdm(items, desc=label, unit="", disable=None)
 
 
 def choose_classes(
     images: Iterable[AnnotatedImage], classes: Sequence[str] | None
 ) -> list[str]:
-    """Class names in order: ``classes``, or all that occur, sorted.
+    """Class names in order: ``classes``, or by default all that occur, sorted.
 
     Raises:
-        InputError: If a name stands twice in ``classes``, or a box has another.
+        InputError: If ``classes`` repeats a name or lacks the class of a box.
     """
     boxes = [box for image in images for box in image.boxes]
     if not classes:
@@ -148,47 +121,44 @@ def choose_classes(
     for box in boxes:
         if box.name not in classes:
             raise InputError(
-                f"{box.where}: class {box.name!r} is not one of {list(classes)}: "
+                f"{box.location}: class {box.name!r} is not one of {list(classes)}: "
                 "add it to --classes or mend the annotation"
             )
     return list(classes)
 
 
-def image_size(source: Path | bytes, where: str = "") -> tuple[int, int]:
-    """Width and height of a photo as training will load it.
+def image_size(source: Path | bytes, name: str = "") -> tuple[int, int]:
+    """Width and height of an image as OpenCV loads it, from the file's header.
 
-    Read from the image's own header. OpenCV turns JPEG and PNG upright by their EXIF
-    orientation, and so do the tools with which photos are annotated.
+    OpenCV rotates JPEG and PNG files by their EXIF orientation, as annotation tools do.
 
     Args:
-        source (Path | bytes): A file, or an encoded image.
-        where (str): What to call it in the message. Defaults to the path.
+        source (Path | bytes): A file or an encoded image.
+        name (str): Its name in messages. Defaults to the path.
 
     Raises:
-        InputError: If it is no image.
+        InputError: If it is not an image.
     """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with Image.open(file) as image:
-            turned = (
+            rotated = (
                 image.format in ("JPEG", "MPO", "PNG")
                 and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
             )
-            return image.size[::-1] if turned else image.size
+            return image.size[::-1] if rotated else image.size
     except Image.DecompressionBombError as e:
-        raise InputError(f"{where or source}: {e}: make it smaller") from None
+        raise InputError(f"{name or source}: {e}: make it smaller") from None
     except (OSError, SyntaxError, ValueError):
         raise InputError(
-            f"{where or source} is not a readable image: replace it"
+            f"{name or source} is not a readable image: replace it"
         ) from None
 
 
 def names_below(paths: Iterable[Path], root: Path) -> dict[Path, str]:
-    """A name for each photo that keeps photos of the same base name apart.
+    """Unique name of each image: its path relative to ``root``.
 
-    Returns:
-        dict[Path, str]: Relative to ``root``, or, where one lies outside it, to the
-        deepest folder that holds all.
+    If an image lies outside ``root``, all are relative to their deepest common folder.
     """
     paths = list(paths)
     if not all(path.is_relative_to(root) for path in paths):
@@ -197,7 +167,7 @@ def names_below(paths: Iterable[Path], root: Path) -> dict[Path, str]:
 
 
 def read_text(path: Path) -> str:
-    """Text of a UTF-8 file, with or without byte order mark.
+    """Read a UTF-8 file, with or without byte order mark.
 
     Raises:
         InputError: If it is not UTF-8.
@@ -209,8 +179,14 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: not UTF-8 text ({e}): save it as UTF-8") from None
 
 
-def _to_coco(images: list[AnnotatedImage], classes: Sequence[str]) -> Converted:
-    result = Converted(coco_dict(classes))
+def numbered_lines(path: Path) -> list[tuple[int, str]]:
+    """Non-blank lines of :func:`read_text`, stripped, with their numbers from 1."""
+    lines = enumerate(read_text(path).splitlines(), 1)
+    return [(number, line.strip()) for number, line in lines if line.strip()]
+
+
+def _to_coco(images: list[AnnotatedImage], classes: Sequence[str]) -> ConvertedSplit:
+    result = ConvertedSplit(coco_dict(classes))
     category_ids = {cat["name"]: cat["id"] for cat in result.coco["categories"]}
     for image_id, image in enumerate(images, 1):
         width, height = image.size
@@ -223,47 +199,60 @@ def _to_coco(images: list[AnnotatedImage], classes: Sequence[str]) -> Converted:
             left, top, right, bottom = box.corners
             x1, x2 = (min(max(x, 0), width) for x in (left, right))
             y1, y2 = (min(max(y, 0), height) for y in (top, bottom))
+            description = f"{box.location}: {box.name}"
             if min(x2 - x1, y2 - y1) < PRECISION:
-                size = f"{right - left:g} x {bottom - top:g} px"
-                what = f"{box.where}: {box.name} of {size}"
-                result.dropped.append(Dropped("without area in the image", what))
+                description += f" of {right - left:g} x {bottom - top:g} px"
+                result.dropped.append(Dropped("without area in the image", description))
             elif (box.name, box.corners) in seen:
-                what = f"{box.where}: {box.name}"
-                result.dropped.append(Dropped("repeats another box", what))
+                result.dropped.append(Dropped("repeats another box", description))
             else:
                 seen.add((box.name, box.corners))
-                moved = zip((x1, y1, x2, y2), box.corners, strict=True)
-                result.clipped += any(abs(a - b) > PRECISION for a, b in moved)
-                add_box(
-                    result.coco,
-                    image_id,
-                    category_ids[box.name],
-                    (x1, y1, x2 - x1, y2 - y1),
-                    **box.extra,
-                )
+                moves = zip((x1, y1, x2, y2), box.corners, strict=True)
+                result.clipped += any(abs(a - b) > PRECISION for a, b in moves)
+                xywh = (x1, y1, x2 - x1, y2 - y1)
+                category_id = category_ids[box.name]
+                add_box(result.coco, image_id, category_id, xywh, **box.extra)
     return result
 
 
-def _same_photo(image: AnnotatedImage, there: Path) -> bool:
+def _images_by_name(
+    splits: dict[str, list[AnnotatedImage]], folder: Path
+) -> dict[str, AnnotatedImage]:
+    """Images of all splits by name; a name must belong to one image only."""
+    images: dict[str, AnnotatedImage] = {}
+    for image in (image for split in splits.values() for image in split):
+        first = images.setdefault(image.name, image)
+        if first.path != image.path:
+            raise InputError(
+                f"{image.path} and {first.path} would both be "
+                f"{folder / image.name}: rename one"
+            )
+    for name, image in images.items():
+        existing = folder / name
+        if existing.exists() and not _is_same_image(image, existing):
+            raise InputError(
+                f"{existing} exists and is not {image.path}: "
+                "remove it or choose another DST"
+            )
+    return images
+
+
+def _is_same_image(image: AnnotatedImage, file: Path) -> bool:
     if image.read:
-        return there.read_bytes() == image.read()
-    return there.samefile(image.path) or filecmp.cmp(image.path, there, shallow=False)
+        return file.read_bytes() == image.read()
+    return file.samefile(image.path) or filecmp.cmp(image.path, file, shallow=False)
 
 
 def _place(image: AnnotatedImage, target: Path) -> None:
+    """Link or copy an image file, unless ``target`` exists."""
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(target.name + ".tmp")
-    if image.read:
-        temporary.write_bytes(image.read())
-    else:
-        try:
+    if not image.read:
+        with suppress(OSError):
             return os.link(image.path.resolve(), target)
-        except OSError:
+    with replacing(target) as temporary:
+        if image.read:
+            temporary.write_bytes(image.read())
+        else:
             shutil.copyfile(image.path, temporary)
-    os.replace(temporary, target)
-
-
-def _progress(items: Iterable, what: str) -> Iterable:
-    return tqdm(items, desc=what, unit="", disable=None)

@@ -1,11 +1,11 @@
-"""labelme to COCO."""
+"""Conversion of labelme to COCO."""
 
 import base64
 import io
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,59 +15,53 @@ from ..errors import InputError
 from .conversion import (
     AnnotatedImage,
     Box,
-    Converted,
+    ConvertedSplit,
     Dropped,
     choose_classes,
     image_size,
     names_below,
-    read_images,
+    progress_bar,
     read_text,
     write_coco,
 )
 from .splits import RandomSplit
 
-#: Shapes that have a box, and the points they need. Others are dropped.
+#: Minimum number of points by shape type. Other types have no box and are dropped.
 POINTS = dict(
     rectangle=2, polygon=3, circle=2, mask=2, oriented_rectangle=4, rotation=4
 )
 
-GROUP = (int, type(None))  # types of group_id
-
 
 def labelme_to_coco(
     src: Path, dst: Path, splits: RandomSplit, classes: Sequence[str] | None = None
-) -> dict[str, Converted]:
+) -> dict[str, ConvertedSplit]:
     """Convert a folder of labelme files to COCO.
 
-    The box of a polygon, circle or mask is the smallest that holds it; shapes of an
-    image with the same label and ``group_id`` are parts of one object and get one box.
-    Points and lines are dropped. Where the photo at ``imagePath`` is missing, the copy
-    in ``imageData`` is used. Nothing is written unless everything could be read. What
-    is written: :func:`~mmyolo_mnv1.annotations.conversion.write_coco`.
+    Each shape gets its bounding box. Shapes of an image with the same label and
+    ``group_id`` are parts of one object and share a box. Points and lines are dropped.
+    If the file at ``imagePath`` is missing, the copy in ``imageData`` is used. Output
+    is written by :func:`.conversion.write_coco`, after all files are read.
 
     Args:
-        src (Path): Folder with labelme's ``*.json``, in subfolders too.
-        dst (Path): Where to write.
-        splits (RandomSplit): How to divide the images.
+        src (Path): Folder with ``*.json`` files, at any depth.
+        dst (Path): Output folder.
+        splits (RandomSplit): Split of the images.
         classes (Sequence[str], optional): Class names in order. Defaults to None, all
             labels that occur, sorted.
 
-    Returns:
-        dict[str, Converted]: By split.
-
     Raises:
-        InputError: Naming the file, and the line in it, that cannot be read.
+        InputError: Naming the file and line that cannot be read.
     """
     if not isinstance(splits, RandomSplit):
         raise InputError(
             f"--splits {' '.join(splits)}: labelme files have no splits of their own: "
             "give shares, as in train=0.8 val=0.2"
         )
-    written = (dst / "annotations").resolve()
-    files = sorted(f for f in src.rglob("*.json") if f.resolve().parent != written)
+    output = (dst / "annotations").resolve()
+    files = sorted(f for f in src.rglob("*.json") if f.resolve().parent != output)
     if not files:
         raise InputError(f"{src} has no *.json: SRC must be a folder of labelme files")
-    images = read_images(files, _read)
+    images = [_read(file) for file in progress_bar(files)]
     first: dict[Path, Path] = {}
     for file, image in zip(files, images, strict=True):
         if (other := first.setdefault(image.path, file)) != file:
@@ -85,16 +79,16 @@ def labelme_to_coco(
 
 
 class _LineDecoder(json.JSONDecoder):
-    """Gives every JSON object the line on which it starts, under "line"."""
+    """Adds to every JSON object the line on which it starts, under the key "line"."""
 
     def __init__(self) -> None:
         super().__init__()
         parse_object = self.parse_object
 
         def parse_with_line(text_and_start: tuple[str, int], *args) -> tuple:
-            found, end = parse_object(text_and_start, *args)
+            value, end = parse_object(text_and_start, *args)
             text, start = text_and_start
-            return found | {"line": text.count("\n", 0, start) + 1}, end
+            return value | {"line": text.count("\n", 0, start) + 1}, end
 
         self.parse_object = parse_with_line
         self.scan_once = json.scanner.py_make_scanner(self)
@@ -102,7 +96,7 @@ class _LineDecoder(json.JSONDecoder):
 
 def _read(file: Path) -> AnnotatedImage:
     document = _read_document(file)
-    path, size, read = _find_photo(file, document)
+    path, size, read = _find_image(file, document)
     image = AnnotatedImage(path, path.name, size, [], read=read)
     parts: dict[tuple, Box] = {}
     for shape in document["shapes"]:
@@ -120,7 +114,7 @@ def _read(file: Path) -> AnnotatedImage:
 
 
 def _read_document(file: Path) -> dict:
-    """The JSON of a labelme file, each object with its line."""
+    """Read a labelme file by :class:`_LineDecoder`."""
     try:
         document = _LineDecoder().decode(read_text(file))
     except json.JSONDecodeError as e:
@@ -141,34 +135,36 @@ def _read_document(file: Path) -> dict:
     return document
 
 
-def _find_photo(file: Path, document: dict) -> tuple:
-    """Path, size, and, where the path is no file, how to get the encoded photo."""
-    name = document["imagePath"].replace("\\", "/")  # of Windows
+def _find_image(
+    file: Path, document: dict
+) -> tuple[Path, tuple[int, int], Callable[[], bytes] | None]:
+    """Path and size of the image, and for an embedded one a function that reads it."""
+    name = document["imagePath"].replace("\\", "/")  # Windows
     path = Path(os.path.normpath(file.parent / name))
     read = None
     if path.is_file():
         size = image_size(path)
     elif document.get("imageData"):
-        read = partial(_embedded, file)
+        read = partial(_read_embedded, file)
         content = read()
         size = image_size(content, f"{file}: imageData")
-        path = _rightly_named(path, content)
+        path = _with_suffix_of_format(path, content)
     else:
         raise InputError(
             f"{file}: imagePath {path} not found and imageData is empty: "
             "restore the photo or remove the file"
         )
-    stated = document.get("imageWidth"), document.get("imageHeight")
-    if None not in stated and stated != size:
+    width, height = document.get("imageWidth"), document.get("imageHeight")
+    if None not in (width, height) and (width, height) != size:
         raise InputError(
-            f"{file}: imageWidth x imageHeight is {stated[0]} x {stated[1]} but the "
+            f"{file}: imageWidth x imageHeight is {width} x {height} but the "
             f"photo has {size[0]} x {size[1]}: restore the photo that was annotated"
         )
     return path, size, read
 
 
-def _embedded(file: Path) -> bytes:
-    """The photo in imageData."""
+def _read_embedded(file: Path) -> bytes:
+    """Decode the image in ``imageData``."""
     try:
         return base64.b64decode(_read_document(file)["imageData"])
     except (TypeError, ValueError) as e:
@@ -177,40 +173,40 @@ def _embedded(file: Path) -> bytes:
         ) from None
 
 
-def _rightly_named(path: Path, content: bytes) -> Path:
-    """The path with a suffix of the format: labelme embeds TIFF and others as JPEG."""
+def _with_suffix_of_format(path: Path, content: bytes) -> Path:
+    """Correct the suffix: labelme embeds TIFF and other formats as JPEG."""
     with Image.open(io.BytesIO(content)) as image:
-        known = Image.registered_extensions().get(path.suffix.lower()) == image.format
-        return path if known else path.with_suffix(f".{image.format.lower()}")
+        matches = Image.registered_extensions().get(path.suffix.lower()) == image.format
+        return path if matches else path.with_suffix(f".{image.format.lower()}")
 
 
 def _read_shape(file: Path, shape: dict) -> Box | Dropped:
-    where = f"{file}:{shape['line']}"
+    location = f"{file}:{shape['line']}"
     label, points = shape.get("label"), shape.get("points")
-    kind = shape.get("shape_type") or "polygon"  # as labelme before 3.0
+    kind = shape.get("shape_type") or "polygon"  # labelme before 3.0
     if not isinstance(label, str) or not label.strip():
-        raise InputError(f"{where}: label is {label!r}: give a class name")
-    if not isinstance(kind, str) or not isinstance(shape.get("group_id", 0), GROUP):
+        raise InputError(f"{location}: label is {label!r}: give a class name")
+    if not isinstance(kind, str) or not isinstance(shape.get("group_id"), int | None):
         raise InputError(
-            f"{where}: shape_type is {kind!r}, group_id {shape.get('group_id')!r}: "
+            f"{location}: shape_type is {kind!r}, group_id {shape.get('group_id')!r}: "
             "give a name, and a number or null"
         )
     if kind not in POINTS:
-        return Dropped(f"shape is a {kind}", f"{where}: {label}")
+        return Dropped(f"shape is a {kind}", f"{location}: {label}")
     if not isinstance(points, list) or not all(map(_is_point, points)):
-        raise InputError(f"{where}: points of {label!r}: give pairs of numbers")
+        raise InputError(f"{location}: points of {label!r}: give pairs of numbers")
     if len(points) < POINTS[kind]:
         raise InputError(
-            f"{where}: {kind} {label!r} has {len(points)} points: "
+            f"{location}: {kind} {label!r} has {len(points)} points: "
             f"give {POINTS[kind]} or remove it"
         )
-    if kind == "circle":  # centre, and a point on the line
+    if kind == "circle":  # centre, and a point on the circle
         (x, y), radius = points[0], math.dist(*points[:2])
         corners = (x - radius, y - radius, x + radius, y + radius)
     else:
         xs, ys = zip(*points, strict=True)
         corners = (min(xs), min(ys), max(xs), max(ys))
-    return Box(label.strip(), corners, where)
+    return Box(label.strip(), corners, location)
 
 
 def _is_point(point: object) -> bool:

@@ -1,6 +1,5 @@
-"""Dividing images into training, validation and test, the same way at every call."""
+"""Random, repeatable splits of a dataset."""
 
-import argparse
 import hashlib
 import math
 import re
@@ -15,18 +14,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RandomSplit:
-    """Divides images at random, but repeatably.
+    """A random split of images that is repeatable on every machine.
 
-    Images are ranked by the SHA-256 of seed and name, and the ranking is cut at the
-    fractions. So the order of files plays no part, counts are exact to one image, and
-    an image more or less moves at most one other across each cut.
+    Images are sorted by the SHA-256 of seed and name and cut at the fractions. The
+    split does not depend on the order of files, its sizes are exact to one image, and
+    an added or removed image moves at most one other across each cut.
 
     Args:
-        fractions (dict[str, float]): Share of each split; they sum to 1.
-        seed (int): Another seed gives another division. Defaults to 0.
+        fractions (dict[str, float]): Fraction of each split, in (0, 1]; their sum is 1.
+        seed (int): Seed of the order. Defaults to 0.
 
     Raises:
-        InputError: If a share is not in (0, 1], or they do not sum to 1.
+        InputError: If a fraction is out of range, or the sum is not 1.
     """
 
     fractions: dict[str, float]
@@ -46,18 +45,12 @@ class RandomSplit:
         return " ".join(f"{split}={share:g}" for split, share in self.fractions.items())
 
     def __call__(self, items: Mapping[str, T]) -> dict[str, list[T]]:
-        """Divide items by their names.
-
-        Args:
-            items (Mapping[str, T]): By name.
-
-        Returns:
-            dict[str, list[T]]: By split, in the order of their names.
+        """Split items by their names; each split is sorted by name.
 
         Raises:
-            InputError: If there are too few for every split to get one.
+            InputError: If a split would be empty.
         """
-        ranked = sorted(items, key=self._rank)
+        ranked = sorted(items, key=self._hash)
         result, start, reached = {}, 0, 0.0
         for split, share in self.fractions.items():
             reached += share
@@ -71,38 +64,18 @@ class RandomSplit:
                 )
         return result
 
-    def _rank(self, name: str) -> bytes:
+    def _hash(self, name: str) -> bytes:
         return hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
-
-
-def add_split_arguments(
-    parser: argparse.ArgumentParser, default: Sequence[str] | None, own: str = ""
-) -> None:
-    """Add ``--splits`` and ``--seed`` to a converter's command line.
-
-    Args:
-        parser (argparse.ArgumentParser): To extend.
-        default (Sequence[str], optional): If the option is not given.
-        own (str): What plain names mean, where the source has splits. Defaults to "".
-    """
-    parser.add_argument(
-        "--splits",
-        "--split",
-        nargs="+",
-        default=default,
-        metavar="SPLIT",
-        help=f"{own}shares, as in train=0.8 val=0.1 test=0.1, divide all images anew",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the division anew")
 
 
 def parse_splits(
     words: Sequence[str] | None, seed: int
 ) -> list[str] | RandomSplit | None:
-    """What ``--splits`` says: names, or shares by which to divide.
+    """Parse ``--splits``: names, such as ``train val``, or fractions, ``train=0.8``.
 
     Raises:
-        InputError: If a word is neither, names and shares are mixed, or one repeats.
+        InputError: If a value is neither, names and fractions are mixed, or a name
+            repeats.
     """
     if not words:
         return None

@@ -1,4 +1,4 @@
-"""What a conversion did, as a table."""
+"""Summary table of a conversion."""
 
 from collections import Counter
 from itertools import combinations
@@ -6,17 +6,13 @@ from itertools import combinations
 from prettytable import PrettyTable
 
 from .coco import count_boxes
-from .conversion import Converted
+from .conversion import ConvertedSplit
 
-NAMED = 3  # dropped annotations named for each split
+MAX_LISTED = 3  # dropped annotations of each split
 
 
-def summary(results: dict[str, Converted]) -> str:
-    """A table of images and boxes by split, and the first annotations dropped.
-
-    Args:
-        results (dict[str, Converted]): By split.
-    """
+def summary(results: dict[str, ConvertedSplit]) -> str:
+    """Table of images and boxes by split, followed by the first dropped annotations."""
     columns = {split: _count(result) for split, result in results.items()}
     rows = dict.fromkeys(row for column in columns.values() for row in column)
     table = PrettyTable(["", *results, "total"], align="r")
@@ -24,11 +20,11 @@ def summary(results: dict[str, Converted]) -> str:
     for group, item in rows:
         counts = [column.get((group, item), 0) for column in columns.values()]
         table.add_row([f"  {item}" if item else group, *counts, sum(counts)])
-    return "\n".join([str(table), *_dropped(results), *_shared(results)])
+    return "\n".join([str(table), *_list_dropped(results), *_list_shared(results)])
 
 
-def _count(result: Converted) -> dict[tuple[str, str], int]:
-    """Counts of one split by group and item; the group's own count has no item."""
+def _count(result: ConvertedSplit) -> dict[tuple[str, str], int]:
+    """Counts of a split by group and item; the item of a group's total is empty."""
     coco, per_class = result.coco, count_boxes(result.coco)
     with_boxes = {ann["image_id"] for ann in coco["annotations"]}
     reasons = Counter(dropped.reason for dropped in result.dropped)
@@ -43,18 +39,18 @@ def _count(result: Converted) -> dict[tuple[str, str], int]:
     }
 
 
-def _dropped(results: dict[str, Converted]) -> list[str]:
+def _list_dropped(results: dict[str, ConvertedSplit]) -> list[str]:
     lines = []
     for split, result in results.items():
-        named, more = result.dropped[:NAMED], len(result.dropped) - NAMED
-        lines += [f"{split} dropped {drop.what}: {drop.reason}" for drop in named]
-        if more > 0:
+        for drop in result.dropped[:MAX_LISTED]:
+            lines.append(f"{split} dropped {drop.description}: {drop.reason}")
+        if (more := len(result.dropped) - MAX_LISTED) > 0:
             lines.append(f"{split} dropped {more} more")
     return lines
 
 
-def _shared(results: dict[str, Converted]) -> list[str]:
-    """Lines about images that are in two splits."""
+def _list_shared(results: dict[str, ConvertedSplit]) -> list[str]:
+    """Numbers of images that two splits share."""
     names = {
         split: {image["file_name"] for image in result.coco["images"]}
         for split, result in results.items()

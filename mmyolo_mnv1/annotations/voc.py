@@ -1,8 +1,7 @@
-"""Pascal VOC to COCO."""
+"""Conversion of Pascal VOC to COCO."""
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,11 +11,11 @@ from ..errors import InputError
 from .conversion import (
     AnnotatedImage,
     Box,
-    Converted,
+    ConvertedSplit,
     choose_classes,
     image_size,
-    read_images,
-    read_text,
+    numbered_lines,
+    progress_bar,
     write_coco,
 )
 from .splits import RandomSplit
@@ -27,41 +26,37 @@ def voc_to_coco(
     dst: Path,
     splits: Sequence[str] | RandomSplit,
     classes: Sequence[str] | None = None,
-) -> dict[str, Converted]:
-    """Convert a Pascal VOC tree to COCO.
+) -> dict[str, ConvertedSplit]:
+    """Convert a Pascal VOC dataset to COCO.
 
-    ``src`` has ``Annotations/*.xml``, ``JPEGImages/`` and, unless it is divided anew,
-    ``ImageSets/Main/<split>.txt``. VOC counts pixels from 1: all corners are shifted
-    by -1, as MMDetection's converter does. Nothing is written unless everything could
-    be read. What is written: :func:`~mmyolo_mnv1.annotations.conversion.write_coco`.
+    VOC counts pixels from 1: all corners are shifted by -1, as MMDetection's converter
+    does. Output is written by :func:`.conversion.write_coco`, after all files are read.
 
     Args:
-        src (Path): The VOC folder.
-        dst (Path): Where to write.
-        splits (Sequence[str] | RandomSplit): Names of the splits, or how to divide
+        src (Path): Folder with ``Annotations/*.xml``, ``JPEGImages/`` and, for splits
+            by name, ``ImageSets/Main/<split>.txt``.
+        dst (Path): Output folder.
+        splits (Sequence[str] | RandomSplit): Names of the splits, or a random split of
             all annotated images.
         classes (Sequence[str], optional): Class names in order. Defaults to None, all
             names that occur, sorted.
 
-    Returns:
-        dict[str, Converted]: By split.
-
     Raises:
-        InputError: Naming the file, and the line in it, that cannot be read.
+        InputError: Naming the file and line that cannot be read.
     """
     if isinstance(splits, RandomSplit):
-        lists, names = {}, _annotated(src)
+        lists, names = {}, _list_annotated(src)
     else:
         lists = {split: _read_split(src, split) for split in splits}
         names = list(dict.fromkeys(chain(*lists.values())))
-    images = dict(zip(names, read_images(names, partial(_read, src)), strict=True))
+    images = {name: _read(src, name) for name in progress_bar(names)}
     chosen = {split: [images[name] for name in lists[split]] for split in lists}
     if isinstance(splits, RandomSplit):
         chosen = splits(images)
     return write_coco(chosen, choose_classes(images.values(), classes), dst)
 
 
-def _annotated(src: Path) -> list[str]:
+def _list_annotated(src: Path) -> list[str]:
     names = sorted(path.stem for path in (src / "Annotations").glob("*.xml"))
     if not names:
         raise InputError(
@@ -80,17 +75,15 @@ def _read_split(src: Path, split: str) -> list[str]:
     folder = src / "ImageSets" / "Main"
     path = folder / f"{split}.txt"
     if not path.is_file():
-        have = sorted(p.stem for p in folder.glob("*.txt"))
+        available = sorted(p.stem for p in folder.glob("*.txt"))
         raise InputError(
-            f"{path} not found: --splits takes {have}"
-            if have
+            f"{path} not found: --splits takes {available}"
+            if available
             else f"{path} not found: SRC must be a Pascal VOC folder; "
             "one without ImageSets is divided by --splits train=0.8 val=0.2"
         )
     names: dict[str, int] = {}
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(path):
         name = line.split()[0]
         if name in names:
             raise InputError(
@@ -124,7 +117,7 @@ def _read_xml(path: Path) -> list[Box]:
 
 
 def _parse(path: Path) -> ElementTree.Element:
-    """Parse XML; each element gets the line on which it starts as an attribute."""
+    """Parse XML; the attribute "line" of each element is the line of its start tag."""
     builder, parser = ElementTree.TreeBuilder(), expat.ParserCreate()
 
     def start(tag: str, attributes: dict) -> None:
@@ -138,13 +131,13 @@ def _parse(path: Path) -> ElementTree.Element:
 
 
 def _read_object(path: Path, obj: ElementTree.Element) -> Box:
-    where = f"{path}:{obj.get('line')}"
+    location = f"{path}:{obj.get('line')}"
     name = (obj.findtext("name") or "").strip()
     if not name:
-        raise InputError(f"{where}: object has no <name>: add it")
+        raise InputError(f"{location}: object has no <name>: add it")
     box = obj.find("bndbox")
     if box is None:
-        raise InputError(f"{where}: object {name!r} has no <bndbox>: add it")
+        raise InputError(f"{location}: object {name!r} has no <bndbox>: add it")
     corners = []
     for tag in ("xmin", "ymin", "xmax", "ymax"):
         text = box.findtext(tag)
@@ -158,7 +151,7 @@ def _read_object(path: Path, obj: ElementTree.Element) -> Box:
                 "give a number of pixels"
             ) from None
     difficult = (obj.findtext("difficult") or "0").strip() == "1"
-    return Box(name, tuple(corners), where, dict(ignore=int(difficult)))
+    return Box(name, tuple(corners), location, dict(ignore=int(difficult)))
 
 
 def _find_image(src: Path, name: str) -> Path:

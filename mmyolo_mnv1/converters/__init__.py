@@ -1,1 +1,1 @@
-"""Weights of other projects, read safely and renamed."""
+"""Conversion of other projects' weights, by tensor names."""

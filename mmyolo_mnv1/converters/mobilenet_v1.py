@@ -1,6 +1,7 @@
-"""The tensors of a MobileNetV1 classifier as MMPreTrain holds them.
+"""MobileNetV1 classifiers in MMPreTrain's names.
 
-``backbone.*`` is this package's MobileNetV1, ``head.fc.*`` a linear head.
+``backbone.*`` are the tensors of this package's MobileNetV1, ``head.fc.*`` those of a
+linear head.
 """
 
 from collections.abc import Mapping
@@ -11,17 +12,17 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from ..errors import InputError
-from .naming import check_names, listed
+from .naming import BN_NAMES, check_names, count_and_list
 
 T = TypeVar("T")
 
-#: Depthwise separable blocks of the paper's table 1 by stage: how many, how wide.
+#: Number and nominal width of the depthwise separable blocks of each stage, by table 1
+#: of the paper (arXiv 1704.04861).
 STAGES = ((1, 64), (2, 128), (2, 256), (6, 512), (2, 1024))
-BN_NAMES = ("weight", "bias", "running_mean", "running_var")
 
 
 def conv_shapes(alpha: float = 1.0) -> dict[str, tuple[int, int, int, int]]:
-    """Name of each convolution with BN, in the network's order, and its weight's shape.
+    """Names and weight shapes of the convolutions with BN, in the network's order.
 
     Args:
         alpha (float): Width multiplier, a multiple of 0.25. Defaults to 1.0.
@@ -38,12 +39,13 @@ def conv_shapes(alpha: float = 1.0) -> dict[str, tuple[int, int, int, int]]:
 
 
 def tensor_shapes(alpha: float, num_classes: int) -> dict[str, tuple[int, ...]]:
-    """Name and shape of each tensor of the classifier."""
+    """Names and shapes of all tensors of the classifier."""
     shapes: dict[str, tuple[int, ...]] = {}
     for conv, shape in conv_shapes(alpha).items():
         shapes[f"{conv}.conv.weight"] = shape
-        shapes |= {f"{conv}.bn.{name}": shape[:1] for name in BN_NAMES}
-        shapes[f"{conv}.bn.num_batches_tracked"] = ()
+        for name in BN_NAMES:
+            is_counter = name == "num_batches_tracked"
+            shapes[f"{conv}.bn.{name}"] = () if is_counter else shape[:1]
     width = int(STAGES[-1][1] * alpha)
     return shapes | {
         "head.fc.weight": (num_classes, width),
@@ -52,32 +54,31 @@ def tensor_shapes(alpha: float, num_classes: int) -> dict[str, tuple[int, ...]]:
 
 
 def rename(path: Path, tensors: Mapping[str, T], names: dict[str, str]) -> dict[str, T]:
-    """Give the tensors of a file their names here, all of them.
+    """Rename all tensors of a classifier.
 
     Args:
-        path (Path): The file, for messages.
-        tensors (Mapping[str, T]): By the file's names.
-        names (dict[str, str]): The name here of each name in the file.
+        path (Path): File of the tensors, for messages.
+        tensors (Mapping[str, T]): Tensors by their names in the file.
+        names (dict[str, str]): New name of each name in the file.
 
     Raises:
-        InputError: Listing the tensors that are left over or missing.
+        InputError: Listing the tensors left over and missing.
     """
     check_names(tensors, names, f"{path} is not the MobileNetV1 classifier expected")
-    return {ours: tensors[theirs] for theirs, ours in names.items()}
+    return {new: tensors[old] for old, new in names.items()}
 
 
-def classifier_meta(path: Path, state_dict: dict[str, Tensor], **expects: Any) -> dict:
-    """Find the width multiplier, check every shape, and say what the weights expect.
+def classifier_meta(path: Path, state_dict: dict[str, Tensor], **layers: Any) -> dict:
+    """Check the shapes of a classifier and describe it.
 
     Args:
-        path (Path): The file, for messages.
-        state_dict (dict[str, Tensor]): Every tensor under its name here.
-        expects (Any): ``conv_cfg``, ``norm_cfg`` and ``act_cfg`` that the weights were
-            trained with.
+        path (Path): File of the weights, for messages.
+        state_dict (dict[str, Tensor]): All tensors by their new names.
+        layers (Any): ``conv_cfg``, ``norm_cfg`` and ``act_cfg`` of the trained network.
 
     Returns:
         dict: ``num_classes``; ``backbone``, its config; and ``data_preprocessor``, the
-        detector's config for the images that the weights expect: RGB / 127.5 - 1.
+        detector's config for inputs as in the classifier's training: RGB / 127.5 - 1.
 
     Raises:
         InputError: Listing the tensors of another shape.
@@ -98,21 +99,21 @@ def classifier_meta(path: Path, state_dict: dict[str, Tensor], **expects: Any) -
     if wrong:
         raise InputError(
             f"{path} is not MobileNetV1 with alpha {alpha:g}: "
-            f"{listed('of another shape', wrong)}"
+            f"{count_and_list('of another shape', wrong)}"
         )
     return dict(
         num_classes=num_classes,
-        backbone=dict(type="MobileNetV1", alpha=alpha, **expects),
+        backbone=dict(type="MobileNetV1", alpha=alpha, **layers),
         data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
     )
 
 
-def describe(meta: dict, path: Path) -> str:
-    """What a converted checkpoint is, and a detector's config that starts from it.
+def describe_classifier(meta: dict, path: Path) -> str:
+    """Summary of a converted checkpoint, and the config of a detector that loads it.
 
     Args:
         meta (dict): Of :func:`classifier_meta`.
-        path (Path): Where the checkpoint is.
+        path (Path): The converted checkpoint.
     """
     pretrained = dict(type="Pretrained", prefix="backbone.", checkpoint=path.as_posix())
     model = dict(

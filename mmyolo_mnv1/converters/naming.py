@@ -1,34 +1,38 @@
-"""Every tensor must have a name on both sides: the check, and how it is told."""
+"""Tensor names of two projects: comparison, and the names of batch normalisation."""
 
 from collections.abc import Collection, Sequence
 
 from ..errors import InputError
 
+#: Tensors of ``torch.nn.BatchNorm2d`` in the order of its state dict.
+BN_NAMES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
 
 def check_names(
-    given: Collection[str], expected: Collection[str], subject: str
+    names: Collection[str], expected: Collection[str], subject: str
 ) -> None:
-    """Every given name must be expected, every expected one given.
+    """Check that a file has the expected tensors and no others.
 
     Args:
-        given (Collection[str]): Names of the tensors in a file.
-        expected (Collection[str]): Names that have a counterpart.
-        subject (str): What the message says before the list.
+        names (Collection[str]): Names of the tensors in the file.
+        expected (Collection[str]): Names that the conversion knows.
+        subject (str): Start of the message.
 
     Raises:
-        InputError: Listing what is left over and what is missing.
+        InputError: Listing the tensors left over and missing.
     """
-    left = [name for name in given if name not in expected]
-    missing = [name for name in expected if name not in given]
-    if left or missing:
+    left_over = [name for name in names if name not in expected]
+    missing = [name for name in expected if name not in names]
+    if left_over or missing:
         raise InputError(
-            f"{subject}: {listed('left over', left)}, {listed('missing', missing)}"
+            f"{subject}: {count_and_list('left over', left_over)}, "
+            f"{count_and_list('missing', missing)}"
         )
 
 
-def listed(what: str, names: Sequence[str], limit: int = 10) -> str:
-    """How many, and the first of them."""
+def count_and_list(label: str, names: Sequence[str], limit: int = 10) -> str:
+    """Number of names with a label, and the first of them in brackets."""
     if not names:
-        return f"0 {what}"
+        return f"0 {label}"
     more = ", …" if len(names) > limit else ""
-    return f"{len(names)} {what} ({', '.join(names[:limit])}{more})"
+    return f"{len(names)} {label} ({', '.join(names[:limit])}{more})"

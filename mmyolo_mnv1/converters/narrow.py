@@ -1,10 +1,9 @@
-"""A MobileNetV1 classifier of a smaller width, made of a wider one's channels.
+"""Channel pruning of a MobileNetV1 classifier to a smaller width multiplier.
 
-Where ImageNet weights exist for one width multiplier only, a detector of a smaller one
-need not start from nothing. Structured pruning in the manner of Li et al. 2017 (arXiv
-1608.08710), with the channels' importance taken from the BN parameters as in Nagel et
-al. 2019 (arXiv 1906.04721, section 4.2.1): after BN a channel is taken as normally
-distributed with mean beta and deviation gamma, so no images are needed.
+It initialises a detector whose width has no published ImageNet weights. Channels are
+pruned as by Li et al. 2017 (arXiv 1608.08710), ranked without images by Nagel et al.
+2019 (arXiv 1906.04721, section 4.2.1): the output of BN is assumed to be normally
+distributed, with mean beta and standard deviation gamma.
 """
 
 from collections.abc import Iterator
@@ -17,18 +16,21 @@ from ..errors import InputError
 from ..weights import load_checkpoint
 from .mobilenet_v1 import conv_shapes
 
-#: Points of the normal distribution over which an activation is averaged.
+#: 1024 quantiles of the standard normal distribution, to average an activation.
 QUANTILES = torch.special.ndtri((torch.arange(1024) + 0.5) / 1024)
 
 
 def load_classifier(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Read a converted classifier with its meta, without running anything in it.
+    """Load a converted classifier without running code in the file.
 
     Args:
-        path (Path): What ``tools/model_converters`` wrote.
+        path (Path): Checkpoint of ``tools/model_converters``.
+
+    Returns:
+        tuple[dict[str, Tensor], dict]: State dict and meta.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is not a converted MobileNetV1.
     """
     checkpoint = load_checkpoint(path)
     meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
@@ -43,76 +45,81 @@ def load_classifier(path: Path) -> tuple[dict[str, Tensor], dict]:
 def narrow(
     state_dict: dict[str, Tensor], meta: dict, alpha: float
 ) -> tuple[dict[str, Tensor], dict]:
-    """Keep the channels that matter most to the layer after them.
+    """Keep the most important channels of each layer.
 
-    A channel lives from the convolution that makes it, through the depthwise one, to
-    the pointwise one (or the linear head) that reads it, so one choice settles all
-    three. It matters by the mean square of its activation times that of its weights
-    there, these relative to the spread of their sums. Training, or at least new BN
-    statistics, has to follow: sums of fewer channels are smaller.
+    A channel is the output of one convolution, is filtered by a depthwise convolution
+    and is the input of a pointwise convolution or the linear head; it is kept or pruned
+    in all three. Its importance is the mean square of its activation times the mean
+    square of its weights in the last layer, as scaled by that layer's BN. Train the
+    result, or at least recompute its BN statistics: sums over fewer channels are
+    smaller.
 
     Args:
-        state_dict (dict[str, Tensor]): Of a converted classifier.
+        state_dict (dict[str, Tensor]): Tensors of a converted classifier.
         meta (dict): Its meta; see :func:`.mobilenet_v1.classifier_meta`.
-        alpha (float): The new width multiplier: a multiple of 0.25, below the old.
+        alpha (float): New width multiplier, a multiple of 0.25 below the old one.
 
     Returns:
-        tuple[dict[str, Tensor], dict]: The narrower classifier and its meta.
+        tuple[dict[str, Tensor], dict]: State dict and meta of the narrower classifier.
 
     Raises:
-        InputError: If ``alpha`` is another.
+        InputError: If ``alpha`` is out of range.
     """
     wide = meta["backbone"]["alpha"]
     if alpha % 0.25 or not 0 < alpha < wide:
         raise InputError(
             f"--alpha {alpha:g}: give a multiple of 0.25 below the weights' {wide:g}"
         )
-    has_six = meta["backbone"]["act_cfg"]["type"] == "ReLU6"
+    ceiling = 6.0 if meta["backbone"]["act_cfg"]["type"] == "ReLU6" else torch.inf
     narrowed = dict(state_dict)
     widths = {conv: shape[0] for conv, shape in conv_shapes(alpha).items()}
-    for maker, depthwise, reader in _channel_lives():
-        last = depthwise or maker
-        activation = _mean_square(state_dict, last, 6.0 if has_six else torch.inf)
-        importance = activation * _weight_square(state_dict, reader)
-        keep = importance.topk(widths[maker]).indices.sort().values
-        for conv in filter(None, (maker, depthwise)):
-            for name in _tensors_of(state_dict, conv):
+    for producers, consumer in _channel_groups():
+        activation = _mean_square_activation(state_dict, producers[-1], ceiling)
+        importance = activation * _mean_square_weight(state_dict, consumer)
+        keep = importance.topk(widths[producers[0]]).indices.sort().values
+        for conv in producers:
+            for name in _channel_tensors(state_dict, conv):
                 narrowed[name] = narrowed[name][keep]
-        narrowed[reader] = narrowed[reader][:, keep]
+        narrowed[consumer] = narrowed[consumer][:, keep]
     narrowed = {name: tensor.clone() for name, tensor in narrowed.items()}
     backbone = dict(meta["backbone"], alpha=alpha)
     source = f"{meta['source']}, narrowed from alpha {wide:g}"
     return narrowed, dict(meta, backbone=backbone, source=source)
 
 
-def _channel_lives() -> Iterator[tuple[str, str | None, str]]:
-    """Who makes each set of channels, filters them, reads them (its weight)."""
+def _channel_groups() -> Iterator[tuple[list[str], str]]:
+    """Convolutions whose outputs are the same channels, and the weight that reads them.
+
+    The convolutions are a full or pointwise one and the depthwise one after it.
+    """
     convs = list(conv_shapes())
     for index in range(0, len(convs) - 2, 2):
-        maker, depthwise, pointwise = convs[index : index + 3]
-        yield maker, depthwise, f"{pointwise}.conv.weight"
-    yield convs[-1], None, "head.fc.weight"
+        *producers, pointwise = convs[index : index + 3]
+        yield producers, f"{pointwise}.conv.weight"
+    yield [convs[-1]], "head.fc.weight"
 
 
-def _tensors_of(state_dict: dict[str, Tensor], conv: str) -> list[str]:
-    """A convolution's tensors that have an entry for each output channel."""
+def _channel_tensors(state_dict: dict[str, Tensor], conv: str) -> list[str]:
+    """Names of a convolution's tensors that have an entry for each output channel."""
     names = [name for name in state_dict if name.startswith(f"{conv}.")]
     return [name for name in names if state_dict[name].dim()]
 
 
-def _mean_square(state_dict: dict[str, Tensor], conv: str, ceiling: float) -> Tensor:
-    """Mean square of each channel's activation."""
+def _mean_square_activation(
+    state_dict: dict[str, Tensor], conv: str, ceiling: float
+) -> Tensor:
+    """Expected square of each channel after BN and ReLU, limited to ``ceiling``."""
     gamma, beta = (state_dict[f"{conv}.bn.{part}"] for part in ("weight", "bias"))
     activation = beta[:, None] + gamma[:, None] * QUANTILES
     return activation.clamp(0, ceiling).square().mean(1)
 
 
-def _weight_square(state_dict: dict[str, Tensor], reader: str) -> Tensor:
-    """Mean square of each input channel's weights, as BN scales them."""
-    weight = state_dict[reader].flatten(1)
-    if reader.endswith(".conv.weight"):
-        conv = reader.removesuffix(".conv.weight")
-        spread = state_dict[f"{conv}.bn.running_var"].sqrt()
-        scale = state_dict[f"{conv}.bn.weight"] / spread.clamp(min=1e-6)
+def _mean_square_weight(state_dict: dict[str, Tensor], name: str) -> Tensor:
+    """Mean square of the weights of each input channel, scaled by BN."""
+    weight = state_dict[name].flatten(1)
+    if name.endswith(".conv.weight"):
+        conv = name.removesuffix(".conv.weight")
+        deviation = state_dict[f"{conv}.bn.running_var"].sqrt()
+        scale = state_dict[f"{conv}.bn.weight"] / deviation.clamp(min=1e-6)
         weight = weight * scale[:, None]
     return weight.square().mean(0)

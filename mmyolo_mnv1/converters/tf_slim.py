@@ -1,4 +1,4 @@
-"""MobileNetV1 variables of TensorFlow's slim models to this package's names.
+"""Conversion of MobileNetV1 from TensorFlow's slim models.
 
 Reference: tensorflow/models ``research/slim/nets/mobilenet_v1.py``.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import InputError
 from .mobilenet_v1 import classifier_meta, conv_shapes, rename
 
-#: Ends of the names of variables that only training needs.
+#: Suffixes of variables that belong to the optimizer.
 TRAINING_STATE = (
     "global_step",
     "/ExponentialMovingAverage",
@@ -22,7 +22,8 @@ TRAINING_STATE = (
     "/RMSProp_1",
     "/Momentum",
 )
-BN_PARTS = {
+#: Tensor of BatchNorm2d by the name of the variable.
+BN_VARIABLES = {
     "gamma": "weight",
     "beta": "bias",
     "moving_mean": "running_mean",
@@ -31,19 +32,19 @@ BN_PARTS = {
 
 
 def tf_slim_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Read a MobileNetV1 classifier of TF-slim under this package's names.
+    """Load a MobileNetV1 classifier of TF-slim and rename its variables.
 
     Args:
-        path (Path): ``.npz`` with TF-slim's variables by name, or a TensorFlow
-            checkpoint (``model.ckpt``, the part before ``.index``).
+        path (Path): ``.npz`` file of the variables by name, or prefix of a TensorFlow
+            checkpoint, such as ``model.ckpt``.
 
     Returns:
-        tuple[dict[str, Tensor], dict]: The state dict in float32, and its meta; see
+        tuple[dict[str, Tensor], dict]: State dict in float32, and its meta; see
         :func:`.mobilenet_v1.classifier_meta`.
 
     Raises:
-        InputError: If the file cannot be read safely, or listing the variables that
-            are left over, missing or of another shape.
+        InputError: If the file cannot be read safely, or listing the variables left
+            over, missing or of another shape.
     """
     variables = {
         name: value
@@ -51,7 +52,7 @@ def tf_slim_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
         if not name.endswith(TRAINING_STATE)
     }
     renamed = rename(path, variables, _names())
-    state_dict = {name: _tensor(path, name, v) for name, v in renamed.items()}
+    state_dict = {name: _to_tensor(path, name, v) for name, v in renamed.items()}
     for conv in conv_shapes():
         state_dict[f"{conv}.bn.num_batches_tracked"] = torch.tensor(0)
     meta = classifier_meta(
@@ -65,16 +66,16 @@ def tf_slim_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def _names() -> dict[str, str]:
-    """This package's name of each variable of TF-slim's."""
+    """New name of each variable."""
     names = {}
     layers = [("Conv2d_0", "weights")]
     for block in range(1, 14):
         layers += [(f"Conv2d_{block}_depthwise", "depthwise_weights")]
         layers += [(f"Conv2d_{block}_pointwise", "weights")]
-    for (layer, weights), ours in zip(layers, conv_shapes(), strict=True):
-        names[f"MobilenetV1/{layer}/{weights}"] = f"{ours}.conv.weight"
-        for theirs, part in BN_PARTS.items():
-            names[f"MobilenetV1/{layer}/BatchNorm/{theirs}"] = f"{ours}.bn.{part}"
+    for (layer, weights), new in zip(layers, conv_shapes(), strict=True):
+        names[f"MobilenetV1/{layer}/{weights}"] = f"{new}.conv.weight"
+        for variable, part in BN_VARIABLES.items():
+            names[f"MobilenetV1/{layer}/BatchNorm/{variable}"] = f"{new}.bn.{part}"
     logits = "MobilenetV1/Logits/Conv2d_1c_1x1"
     return names | {
         f"{logits}/weights": "head.fc.weight",
@@ -82,19 +83,19 @@ def _names() -> dict[str, str]:
     }
 
 
-def _tensor(path: Path, name: str, value: np.ndarray) -> Tensor:
-    """A variable in PyTorch's order of axes."""
+def _to_tensor(path: Path, name: str, value: np.ndarray) -> Tensor:
+    """Convert a variable to PyTorch's order of axes."""
     if not np.issubdtype(value.dtype, np.floating):
         raise InputError(
             f"{path}: what becomes {name} is of type {value.dtype}, not float32"
         )
     tensor = torch.from_numpy(value.astype(np.float32))
     if tensor.ndim == 4:
-        # height, width, input, output; a depthwise kernel has its channels as input.
-        depthwise = "depthwise" in name
-        tensor = tensor.permute((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
+        # (H, W, in, out); a depthwise kernel is (H, W, channels, 1).
+        is_depthwise = "depthwise" in name
+        tensor = tensor.permute((2, 3, 0, 1) if is_depthwise else (3, 2, 0, 1))
         if name == "head.fc.weight":
-            tensor = tensor.flatten(1)  # a 1x1 convolution on one position
+            tensor = tensor.flatten(1)  # a 1 x 1 convolution of the pooled features
     return tensor.contiguous()
 
 

@@ -1,4 +1,4 @@
-"""timm's ``mobilenetv1_100`` and ``mobilenetv1_125`` to this package's names.
+"""Conversion of timm's ``mobilenetv1_100`` and ``mobilenetv1_125``.
 
 Reference: timm 1.0 ``models/efficientnet.py`` (``_gen_mobilenet_v1``).
 """
@@ -9,28 +9,30 @@ import torch
 from torch import Tensor
 
 from ..weights import load_tensors
-from .mobilenet_v1 import BN_NAMES, STAGES, classifier_meta, conv_shapes, rename
+from .mobilenet_v1 import STAGES, classifier_meta, conv_shapes, rename
+from .naming import BN_NAMES
 
 
 def timm_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Read a MobileNetV1 classifier of timm under this package's names.
+    """Load a MobileNetV1 classifier of timm and rename its tensors.
 
     Args:
-        path (Path): ``.safetensors``, or a state dict that ``torch.save`` wrote.
+        path (Path): A state dict in ``.safetensors`` or ``torch.save`` format.
 
     Returns:
-        tuple[dict[str, Tensor], dict]: The state dict in float32, and its meta; see
+        tuple[dict[str, Tensor], dict]: State dict in float32, and its meta; see
         :func:`.mobilenet_v1.classifier_meta`.
 
     Raises:
-        InputError: If the file cannot be read safely, or listing the tensors that are
-            left over (as those of ``mobilenetv1_100h``, which has one layer more),
-            missing or of another shape.
+        InputError: If the file cannot be read safely, or listing the tensors left over,
+            missing or of another shape. ``mobilenetv1_100h``, with its additional
+            layer, is refused.
     """
     state_dict = rename(path, load_tensors(path), _names())
     for name, tensor in state_dict.items():
-        counter = name.endswith("num_batches_tracked")
-        state_dict[name] = tensor.detach().to(torch.int64 if counter else torch.float32)
+        is_counter = name.endswith("num_batches_tracked")
+        dtype = torch.int64 if is_counter else torch.float32
+        state_dict[name] = tensor.detach().to(dtype)
     meta = classifier_meta(
         path,
         state_dict,
@@ -42,7 +44,7 @@ def timm_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def _names() -> dict[str, str]:
-    """This package's name of each tensor of timm's."""
+    """New name of each tensor of timm."""
     layers = [("conv_stem", "bn1")]
     for stage, (blocks, _) in enumerate(STAGES):
         for block in range(blocks):
@@ -50,10 +52,9 @@ def _names() -> dict[str, str]:
             layers += [(f"{root}.conv_dw", f"{root}.bn1")]
             layers += [(f"{root}.conv_pw", f"{root}.bn2")]
     names = {}
-    for (conv, bn), ours in zip(layers, conv_shapes(), strict=True):
-        names[f"{conv}.weight"] = f"{ours}.conv.weight"
-        for part in (*BN_NAMES, "num_batches_tracked"):
-            names[f"{bn}.{part}"] = f"{ours}.bn.{part}"
+    for (conv, bn), new in zip(layers, conv_shapes(), strict=True):
+        names[f"{conv}.weight"] = f"{new}.conv.weight"
+        names |= {f"{bn}.{part}": f"{new}.bn.{part}" for part in BN_NAMES}
     return names | {
         "classifier.weight": "head.fc.weight",
         "classifier.bias": "head.fc.bias",

@@ -1,4 +1,4 @@
-"""YOLO11 detection checkpoints of Ultralytics 8.3 and 8.4: to ours and back."""
+"""Conversion of YOLO11 detectors from and to Ultralytics 8.3 and 8.4."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +10,10 @@ from torch import Tensor
 from ..errors import InputError
 from ..models.scales import SCALES
 from ..weights import Inert, load_inert
-from .naming import check_names
-from .yolo11_names import BN_NAMES, DETECT, HEAD, LAYERS, tensor_names
+from .naming import BN_NAMES, check_names
+from .yolo11_names import DETECT, HEAD, LAYERS, tensor_names
 
-#: Classes whose names may stand in a checkpoint of Ultralytics; none is imported.
+#: Names that a checkpoint of Ultralytics may contain; none is imported.
 ALLOWED = (
     "ultralytics.",
     "torch.nn.",
@@ -25,7 +25,7 @@ ALLOWED = (
     "numpy.dtypes.Float64DType",
     "numpy.core.multiarray.scalar",
     "numpy._core.multiarray.scalar",
-    # Where convolutions are fused, each has forward = self.forward_fuse; inert as well.
+    # Fused convolutions pickle forward = self.forward_fuse; inert too.
     "builtins.getattr",
 )
 TASKS = {
@@ -37,8 +37,8 @@ TASKS = {
     "WorldModel": "YOLO-World",
     "YOLOEModel": "YOLOE",
 }
-#: Layers that tell another YOLO.
-OTHERS = {
+#: Other YOLO versions by a layer that YOLO11 lacks.
+OTHER_VERSIONS = {
     "A2C2f": "YOLO12",
     "SCDown": "YOLOv10",
     "RepNCSPELAN4": "YOLOv9",
@@ -46,19 +46,18 @@ OTHERS = {
     "C3": "YOLOv5",
 }
 NOT_YOLO11 = "the tensors are not those of YOLO11"
-#: Epsilon of YOLO's BN.
 BN_EPS = 1e-3
 
 
-class Source(NamedTuple):
-    """What a checkpoint of Ultralytics holds.
+class UltralyticsCheckpoint(NamedTuple):
+    """Contents of an Ultralytics checkpoint.
 
     Args:
-        tensors (dict[str, Tensor]): Its state dict, as stored.
-        classes (tuple[str, ...]): Class names; empty where the file has none.
-        sppf_act (bool): Whether SPPF's first convolution has an activation, as 8.3
-            builds it and early 8.4 does not. A bare state dict does not say: True.
-        version (str, optional): The version that wrote it.
+        tensors (dict[str, Tensor]): State dict, as stored.
+        classes (tuple[str, ...]): Class names; empty if the file has none.
+        sppf_act (bool): Whether the first convolution of SPPF has an activation: in 8.3
+            it has, in early 8.4 releases it has not. True for a bare state dict.
+        version (str, optional): Ultralytics version that wrote it.
     """
 
     tensors: dict[str, Tensor]
@@ -67,25 +66,24 @@ class Source(NamedTuple):
     version: str | None = None
 
 
-def read_ultralytics(path: Path) -> Source:
-    """Read a YOLO11 detection checkpoint without Ultralytics and without running it.
-
-    The EMA is taken where the file has one. A bare state dict is read too.
+def read_ultralytics(path: Path) -> UltralyticsCheckpoint:
+    """Read a YOLO11 detection checkpoint without Ultralytics and without running code.
 
     Args:
-        path (Path): A ``.pt`` file.
+        path (Path): A ``.pt`` file: a checkpoint, whose EMA is preferred, a pickled
+            model, or a state dict.
 
     Raises:
         InputError: If the file is not a checkpoint, is truncated, would run code, or
-            holds another task or another model: which one.
+            holds another task or model.
     """
     model, version = load_inert(path, ALLOWED), None
     if isinstance(model, dict) and ("model" in model or "ema" in model):
         version = model.get("version")
         model = model.get("ema") or model.get("model")
-    if isinstance(model, dict) and f"model.{DETECT}.dfl.conv.weight" in model:
+    if isinstance(model, dict) and f"{DETECT}.dfl.conv.weight" in model:
         tensors = {k: t for k, t in model.items() if isinstance(t, Tensor)}
-        return Source(tensors, version=version)
+        return UltralyticsCheckpoint(tensors, version=version)
     if not isinstance(model, Inert):
         raise InputError(f"{path} holds no YOLO11: give a .pt file of Ultralytics")
     task = type(model).__name__
@@ -99,7 +97,7 @@ def read_ultralytics(path: Path) -> Source:
     activation = _children(_children(layers["9"])["cv1"]).get("act")
     names = model.state.get("names", {})
     names = names.values() if isinstance(names, dict) else names
-    return Source(
+    return UltralyticsCheckpoint(
         dict(_tensors(model)),
         classes=tuple(map(str, names)),
         sppf_act=type(activation).__name__ != "Identity",
@@ -107,24 +105,25 @@ def read_ultralytics(path: Path) -> Source:
     )
 
 
-def ultralytics_to_mmyolo(source: Source) -> tuple[dict[str, Tensor], dict]:
-    """Rename every tensor of a YOLO11 checkpoint and make it float32.
+def ultralytics_to_mmyolo(
+    checkpoint: UltralyticsCheckpoint,
+) -> tuple[dict[str, Tensor], dict]:
+    """Rename the tensors of a YOLO11 checkpoint and convert them to float32.
 
     A convolution that was fused with its BN gets an identity BN.
 
     Args:
-        source (Source): Of :func:`read_ultralytics`.
+        checkpoint (UltralyticsCheckpoint): Result of :func:`read_ultralytics`.
 
     Returns:
-        tuple[dict[str, Tensor], dict]: Our state dict, and its meta: ``scale``,
-        ``num_classes``, ``dataset_meta`` (with ``classes``, where known),
-        ``sppf_act``, ``fused`` and ``ultralytics_version``.
+        tuple[dict[str, Tensor], dict]: State dict for MMYOLO, and its meta: ``scale``,
+        ``num_classes``, ``dataset_meta`` (with ``classes``, if known), ``sppf_act``,
+        ``fused`` and ``ultralytics_version``.
 
     Raises:
-        InputError: If the tensors are not those of YOLO11 at one of its scales:
-            which ones are left over, missing or of another shape.
+        InputError: Listing the tensors left over, missing or of another shape.
     """
-    tensors = {name: t.detach().float() for name, t in source.tensors.items()}
+    tensors = {name: t.detach().float() for name, t in checkpoint.tensors.items()}
     letter = _find_scale(
         tensors, "model.0.conv.weight", "model.10.m.1.ffn.0.conv.weight"
     )
@@ -132,51 +131,50 @@ def ultralytics_to_mmyolo(source: Source) -> tuple[dict[str, Tensor], dict]:
     names = dict(tensor_names(letter))
     check_names(tensors, names, NOT_YOLO11)
     _check_widths(tensors, letter)
-    state_dict = {ours: tensors[theirs] for theirs, ours in names.items()}
-    for ours, tensor in state_dict.items():
-        if ours.endswith("num_batches_tracked"):
-            state_dict[ours] = tensor.long()
+    state_dict = {new: tensors[old] for old, new in names.items()}
+    for name, tensor in state_dict.items():
+        if name.endswith("num_batches_tracked"):
+            state_dict[name] = tensor.long()
     state_dict[f"{HEAD}.proj"] = state_dict[f"{HEAD}.proj"].flatten()
-    num_classes = tensors[f"model.{DETECT}.cv3.0.2.bias"].numel()
-    if source.classes and len(source.classes) != num_classes:
+    num_classes = tensors[f"{DETECT}.cv3.0.2.bias"].numel()
+    if checkpoint.classes and len(checkpoint.classes) != num_classes:
         raise InputError(
-            f"the checkpoint names {len(source.classes)} classes and its head has "
+            f"the checkpoint names {len(checkpoint.classes)} classes and its head has "
             f"{num_classes}: it is damaged"
         )
     return state_dict, dict(
         scale=letter,
         num_classes=num_classes,
-        dataset_meta=dict(classes=source.classes) if source.classes else {},
-        sppf_act=source.sppf_act,
+        dataset_meta=dict(classes=checkpoint.classes) if checkpoint.classes else {},
+        sppf_act=checkpoint.sppf_act,
         fused=fused,
-        ultralytics_version=source.version,
+        ultralytics_version=checkpoint.version,
     )
 
 
 def mmyolo_to_ultralytics(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename our state dict for ``DetectionModel('yolo11X.yaml')``, strictly.
+    """Rename a YOLO11 state dict for ``DetectionModel('yolo11X.yaml')``.
 
     Args:
-        state_dict (dict[str, Tensor]): Of a YOLO11 detector with its own backbone.
+        state_dict (dict[str, Tensor]): State dict of a detector with YOLO11's backbone.
 
     Returns:
         dict[str, Tensor]: In Ultralytics' names and order.
 
     Raises:
-        InputError: If the tensors are not those of YOLO11: which ones are left over
-            or missing.
+        InputError: Listing the tensors left over and missing.
     """
     letter = _find_scale(
         state_dict,
         "backbone.stem.conv.weight",
         "neck.reduce_layers.2.1.blocks.1.ffn.0.conv.weight",
     )
-    names = {ours: theirs for theirs, ours in tensor_names(letter)}
+    names = {old: new for new, old in tensor_names(letter)}
     check_names(state_dict, names, NOT_YOLO11)
-    result = {theirs: state_dict[ours].detach() for ours, theirs in names.items()}
-    dfl = f"model.{DETECT}.dfl.conv.weight"
-    result[dfl] = result[dfl].view(1, -1, 1, 1)
-    return result
+    renamed = {new: state_dict[old].detach() for old, new in names.items()}
+    dfl = f"{DETECT}.dfl.conv.weight"
+    renamed[dfl] = renamed[dfl].view(1, -1, 1, 1)
+    return renamed
 
 
 def _children(module: Inert) -> dict[str, Any]:
@@ -184,7 +182,7 @@ def _children(module: Inert) -> dict[str, Any]:
 
 
 def _tensors(module: Inert, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """State dict of an inert module."""
+    """Named parameters and persistent buffers of an inert module."""
     transient = module.state.get("_non_persistent_buffers_set", ())
     for kind in ("_parameters", "_buffers"):
         for name, tensor in module.state.get(kind, {}).items():
@@ -196,18 +194,14 @@ def _tensors(module: Inert, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def _check_layers(path: Path, layers: dict[str, Inert]) -> None:
-    """Tell YOLO11 from other detectors by the classes of its layers.
-
-    Raises:
-        InputError: If it is another one.
-    """
+    """Refuse detectors other than YOLO11, by the classes of their layers."""
     kinds = [type(layer).__name__ for layer in layers.values()]
     expected = [layer.kind for layer in LAYERS] + ["Detect"]
-    found = [kind for kind in kinds if kind not in ("Upsample", "Concat")]
-    other = next((OTHERS[kind] for kind in OTHERS if kind in kinds), None)
-    if found == expected and layers["9"].state.get("add"):  # SPPF's shortcut
+    weighted = [kind for kind in kinds if kind not in ("Upsample", "Concat")]
+    other = next((OTHER_VERSIONS[k] for k in OTHER_VERSIONS if k in kinds), None)
+    if weighted == expected and layers["9"].state.get("add"):  # shortcut of SPPF
         other = "YOLO26"
-    if other or found != expected:
+    if other or weighted != expected:
         raise InputError(
             f"{path} holds {other or 'another model'}, not YOLO11: its layers are "
             f"{', '.join(dict.fromkeys(kinds))}"
@@ -215,11 +209,7 @@ def _check_layers(path: Path, layers: dict[str, Inert]) -> None:
 
 
 def _find_scale(tensors: dict[str, Tensor], stem: str, second_block: str) -> str:
-    """Scale by the width of the stem and by whether a second block is there.
-
-    Raises:
-        InputError: If no scale has that width and depth.
-    """
+    """Scale by the width of the stem and by whether C2PSA has a second block."""
     width = tensors[stem].shape[0] if stem in tensors else None
     blocks = 2 if second_block in tensors else 1
     for letter, scale in SCALES.items():
@@ -232,11 +222,7 @@ def _find_scale(tensors: dict[str, Tensor], stem: str, second_block: str) -> str
 
 
 def _add_identity_bn(tensors: dict[str, Tensor]) -> bool:
-    """Give each convolution that was fused with its BN an identity BN, in place.
-
-    Returns:
-        bool: Whether there was any.
-    """
+    """Add an identity BN to each fused convolution, in place; return whether any is."""
     biases = [name for name in tensors if name.endswith(".conv.bias")]
     for name in biases:
         bias = tensors.pop(name)
@@ -247,18 +233,14 @@ def _add_identity_bn(tensors: dict[str, Tensor]) -> bool:
             torch.full_like(bias, 1 - BN_EPS),
             torch.tensor(0),
         )
-        root = name.removesuffix("conv.bias")
+        prefix = name.removesuffix("conv.bias")
         for part, value in zip(BN_NAMES, values, strict=True):
-            tensors[f"{root}bn.{part}"] = value
+            tensors[f"{prefix}bn.{part}"] = value
     return bool(biases)
 
 
 def _check_widths(tensors: dict[str, Tensor], letter: str) -> None:
-    """Each layer must be as wide as the scale has it.
-
-    Raises:
-        InputError: Listing the layers that are not.
-    """
+    """Check the output channels of each layer against its scale."""
     last = {"Conv": "conv", "C3k2": "cv2.conv", "SPPF": "cv2.conv", "C2PSA": "cv2.conv"}
     wrong = []
     for layer in LAYERS:

@@ -1,4 +1,4 @@
-"""What the tensors of YOLO11 are called in Ultralytics and here.
+"""Tensor names of YOLO11 in Ultralytics and in MMYOLO.
 
 Reference: ultralytics 8.3 ``cfg/models/11/yolo11.yaml`` and ``nn/modules``.
 """
@@ -7,60 +7,59 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..models.scales import SCALES, Scale
+from .naming import BN_NAMES
 
-BN_NAMES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+#: Prefix of the head, of MMYOLO and of Ultralytics (layer 23 of yolo11.yaml).
 HEAD = "bbox_head.head_module"
+DETECT = "model.23"
 
-#: Number of the Detect layer in yolo11.yaml.
-DETECT = 23
-
-Pair = tuple[str, str]
+Pair = tuple[str, str]  # Ultralytics' name, MMYOLO's name
 
 
-class Layer(NamedTuple):
-    """One layer of yolo11.yaml that has weights.
+class Yolo11Layer(NamedTuple):
+    """A layer of yolo11.yaml that has weights.
 
     Args:
-        index (int): Its number there.
-        ours (str): Its name here.
-        kind (str): Its class there.
+        index (int): Its number in yolo11.yaml.
+        name (str): Its name in MMYOLO.
+        kind (str): Its class in Ultralytics.
         channels (int): Nominal output channels.
         c3k (bool): Whether it has C3k blocks at every scale. Defaults to False.
     """
 
     index: int
-    ours: str
+    name: str
     kind: str
     channels: int
     c3k: bool = False
 
 
 LAYERS = (
-    Layer(0, "backbone.stem", "Conv", 64),
-    Layer(1, "backbone.stage1.0", "Conv", 128),
-    Layer(2, "backbone.stage1.1", "C3k2", 256),
-    Layer(3, "backbone.stage2.0", "Conv", 256),
-    Layer(4, "backbone.stage2.1", "C3k2", 512),
-    Layer(5, "backbone.stage3.0", "Conv", 512),
-    Layer(6, "backbone.stage3.1", "C3k2", 512, c3k=True),
-    Layer(7, "backbone.stage4.0", "Conv", 1024),
-    Layer(8, "backbone.stage4.1", "C3k2", 1024, c3k=True),
-    Layer(9, "neck.reduce_layers.2.0", "SPPF", 1024),
-    Layer(10, "neck.reduce_layers.2.1", "C2PSA", 1024),
-    Layer(13, "neck.top_down_layers.0", "C3k2", 512),
-    Layer(16, "neck.top_down_layers.1", "C3k2", 256),
-    Layer(17, "neck.downsample_layers.0", "Conv", 256),
-    Layer(19, "neck.bottom_up_layers.0", "C3k2", 512),
-    Layer(20, "neck.downsample_layers.1", "Conv", 512),
-    Layer(22, "neck.bottom_up_layers.1", "C3k2", 1024, c3k=True),
+    Yolo11Layer(0, "backbone.stem", "Conv", 64),
+    Yolo11Layer(1, "backbone.stage1.0", "Conv", 128),
+    Yolo11Layer(2, "backbone.stage1.1", "C3k2", 256),
+    Yolo11Layer(3, "backbone.stage2.0", "Conv", 256),
+    Yolo11Layer(4, "backbone.stage2.1", "C3k2", 512),
+    Yolo11Layer(5, "backbone.stage3.0", "Conv", 512),
+    Yolo11Layer(6, "backbone.stage3.1", "C3k2", 512, c3k=True),
+    Yolo11Layer(7, "backbone.stage4.0", "Conv", 1024),
+    Yolo11Layer(8, "backbone.stage4.1", "C3k2", 1024, c3k=True),
+    Yolo11Layer(9, "neck.reduce_layers.2.0", "SPPF", 1024),
+    Yolo11Layer(10, "neck.reduce_layers.2.1", "C2PSA", 1024),
+    Yolo11Layer(13, "neck.top_down_layers.0", "C3k2", 512),
+    Yolo11Layer(16, "neck.top_down_layers.1", "C3k2", 256),
+    Yolo11Layer(17, "neck.downsample_layers.0", "Conv", 256),
+    Yolo11Layer(19, "neck.bottom_up_layers.0", "C3k2", 512),
+    Yolo11Layer(20, "neck.downsample_layers.1", "Conv", 512),
+    Yolo11Layer(22, "neck.bottom_up_layers.1", "C3k2", 1024, c3k=True),
 )
 
 
 def tensor_names(letter: str) -> list[Pair]:
-    """Ultralytics' and our name of each tensor of YOLO11, before Conv+BN fusion.
+    """Ultralytics' and MMYOLO's name of each tensor, without Conv+BN fusion.
 
     Args:
-        letter (str): The scale, one of n, s, m, l, x.
+        letter (str): Scale: n, s, m, l or x.
 
     Returns:
         list[tuple[str, str]]: In Ultralytics' order.
@@ -68,27 +67,26 @@ def tensor_names(letter: str) -> list[Pair]:
     scale = SCALES[letter]
     pairs = []
     for layer in LAYERS:
-        root = (f"model.{layer.index}", layer.ours)
+        root = (f"model.{layer.index}", layer.name)
         convs = _CONVS[layer.kind](scale, layer)
-        pairs += [t for pair in convs for t in _tensors(_under(root, pair))]
-    head = (f"model.{DETECT}", HEAD)
-    pairs += [t for level in range(3) for t in _boxes(head, level)]
-    pairs += [t for level in range(3) for t in _classes(head, level)]
-    return [*pairs, (f"model.{DETECT}.dfl.conv.weight", f"{HEAD}.proj")]
+        pairs += [t for pair in convs for t in _conv_bn(_join(root, pair))]
+    pairs += [t for level in range(3) for t in _box_branch(level)]
+    pairs += [t for level in range(3) for t in _class_branch(level)]
+    return [*pairs, (f"{DETECT}.dfl.conv.weight", f"{HEAD}.proj")]
 
 
-def _under(root: Pair, pair: Pair) -> Pair:
-    """Both names of ``pair`` below ``root``; an empty name is the root itself."""
+def _join(root: Pair, pair: Pair) -> Pair:
+    """Prepend ``root`` to both names; an empty name gives the root."""
     return tuple(f"{r}.{p}" if p else r for r, p in zip(root, pair, strict=True))
 
 
-def _tensors(conv: Pair) -> list[Pair]:
-    """Tensors of a convolution with BN, which both sides call alike."""
+def _conv_bn(conv: Pair) -> list[Pair]:
+    """Tensors of a convolution with BN, which have the same names in both."""
     names = ["conv.weight", *(f"bn.{name}" for name in BN_NAMES)]
-    return [_under(conv, (name, name)) for name in names]
+    return [_join(conv, (name, name)) for name in names]
 
 
-def _conv(scale: Scale, layer: Layer) -> list[Pair]:
+def _conv(scale: Scale, layer: Yolo11Layer) -> list[Pair]:
     return [("", "")]
 
 
@@ -99,29 +97,28 @@ def _bottleneck() -> list[Pair]:
 def _c3k() -> list[Pair]:
     csp = [("cv1", "main_conv"), ("cv2", "short_conv"), ("cv3", "final_conv")]
     blocks = [(f"m.{i}", f"blocks.{i}") for i in range(2)]
-    return csp + [_under(block, pair) for block in blocks for pair in _bottleneck()]
+    return csp + [_join(block, pair) for block in blocks for pair in _bottleneck()]
 
 
-def _c3k2(scale: Scale, layer: Layer) -> list[Pair]:
-    inner = _c3k() if layer.c3k or scale.c3k else _bottleneck()
-    return _csp(scale, inner)
+def _c3k2(scale: Scale, layer: Yolo11Layer) -> list[Pair]:
+    return _csp(scale, _c3k() if layer.c3k or scale.c3k else _bottleneck())
 
 
-def _csp(scale: Scale, inner: list[Pair]) -> list[Pair]:
-    """Two convolutions around ``scale.blocks(2)`` blocks of ``inner`` ones."""
+def _csp(scale: Scale, block_convs: list[Pair]) -> list[Pair]:
+    """Convolutions of a CSP layer with ``scale.blocks(2)`` blocks."""
     blocks = [(f"m.{i}", f"blocks.{i}") for i in range(scale.blocks(2))]
     return [
         ("cv1", "main_conv"),
         ("cv2", "final_conv"),
-        *(_under(block, pair) for block in blocks for pair in inner),
+        *(_join(block, pair) for block in blocks for pair in block_convs),
     ]
 
 
-def _sppf(scale: Scale, layer: Layer) -> list[Pair]:
+def _sppf(scale: Scale, layer: Yolo11Layer) -> list[Pair]:
     return [("cv1", "conv1"), ("cv2", "conv2")]
 
 
-def _c2psa(scale: Scale, layer: Layer) -> list[Pair]:
+def _c2psa(scale: Scale, layer: Yolo11Layer) -> list[Pair]:
     names = ("attn.qkv", "attn.proj", "attn.pe", "ffn.0", "ffn.1")
     return _csp(scale, [(name, name) for name in names])
 
@@ -129,22 +126,20 @@ def _c2psa(scale: Scale, layer: Layer) -> list[Pair]:
 _CONVS = {"Conv": _conv, "C3k2": _c3k2, "SPPF": _sppf, "C2PSA": _c2psa}
 
 
-def _boxes(head: Pair, level: int) -> Iterator[Pair]:
-    """Tensors of the box branch of a level."""
-    branch = _under(head, (f"cv2.{level}", f"reg_preds.{level}"))
+def _box_branch(level: int) -> Iterator[Pair]:
+    branch = (f"{DETECT}.cv2.{level}", f"{HEAD}.reg_preds.{level}")
     for i in ("0", "1"):
-        yield from _tensors(_under(branch, (i, i)))
-    yield from _last(branch)
+        yield from _conv_bn(_join(branch, (i, i)))
+    yield from _last_conv(branch)
 
 
-def _classes(head: Pair, level: int) -> Iterator[Pair]:
-    """Tensors of the class branch of a level."""
-    branch = _under(head, (f"cv3.{level}", f"cls_preds.{level}"))
+def _class_branch(level: int) -> Iterator[Pair]:
+    branch = (f"{DETECT}.cv3.{level}", f"{HEAD}.cls_preds.{level}")
     for i in ("0", "1"):
         for j, part in enumerate(("depthwise_conv", "pointwise_conv")):
-            yield from _tensors(_under(branch, (f"{i}.{j}", f"{i}.{part}")))
-    yield from _last(branch)
+            yield from _conv_bn(_join(branch, (f"{i}.{j}", f"{i}.{part}")))
+    yield from _last_conv(branch)
 
 
-def _last(branch: Pair) -> list[Pair]:
-    return [_under(branch, (f"2.{name}", f"2.{name}")) for name in ("weight", "bias")]
+def _last_conv(branch: Pair) -> list[Pair]:
+    return [_join(branch, (f"2.{name}", f"2.{name}")) for name in ("weight", "bias")]

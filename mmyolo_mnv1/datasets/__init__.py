@@ -1,27 +1,6 @@
-"""Datasets with their start-up checks, and transforms."""
+"""COCO-format dataset with start-up checks, transforms, and shared memory."""
 
+from . import transforms
 from .coco import CheckedCocoDataset
-from .transforms import (
-    HorizontalFlip,
-    HSVRandomAug,
-    Letterbox,
-    LetterboxAffine,
-    LoadResized,
-    MosaicAffine,
-    PackTrainInputs,
-    SeededAlbu,
-    channels_last_collate,
-)
 
-__all__ = [
-    "CheckedCocoDataset",
-    "HorizontalFlip",
-    "HSVRandomAug",
-    "Letterbox",
-    "LetterboxAffine",
-    "LoadResized",
-    "MosaicAffine",
-    "PackTrainInputs",
-    "SeededAlbu",
-    "channels_last_collate",
-]
+__all__ = ["CheckedCocoDataset", "transforms"]

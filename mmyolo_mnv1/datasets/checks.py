@@ -1,51 +1,51 @@
-"""Checks of the data that are cheap enough to run at every start."""
+"""Checks of annotations and images that are fast enough to run at every start."""
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from math import isfinite
 
 from PIL import Image
 
 from ..errors import InputError
 
-#: How a file of each format begins, and how it ends; something may follow.
+#: First bytes of a file by format, and the mark at its end; other bytes may follow.
 MARKS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
 TAIL_BYTES = 256
-#: What a bad image does to training.
+#: What to do with a bad image.
 POLICIES = ("stop", "skip")
-#: Boxes may reach this far, in pixels, out of their image: annotations are rounded.
+#: Pixels that a box may reach beyond its image: annotations are rounded.
 TOLERANCE = 1.0
 
 
 def check_classes(
-    have: Sequence[str], classes: Sequence[str], ignored: Sequence[str]
+    categories: Sequence[str], classes: Sequence[str], ignored: Sequence[str]
 ) -> str:
     """Compare the categories of an annotation file with the class names.
 
-    The order counts too: MMDetection numbers labels in the order of the file.
+    The order matters: MMDetection numbers labels in the order of the file.
 
     Args:
-        have (Sequence[str]): Names of the categories in the file's order.
-        classes (Sequence[str]): Names that the config gives.
-        ignored (Sequence[str]): Categories left out on purpose.
+        categories (Sequence[str]): Category names in the order of the file.
+        classes (Sequence[str]): Class names of the config.
+        ignored (Sequence[str]): Categories to leave out.
 
     Returns:
-        str: What is wrong, in one line; empty if nothing.
+        str: The first problem in one line; empty if there is none.
     """
-    missing = [name for name in classes if name not in have]
+    missing = [name for name in classes if name not in categories]
     if missing:
         return (
-            f"it has no category {missing} of classes, but {list(have)}: make classes "
-            "and the file agree, case included"
+            f"it has no category {missing} of classes, but {list(categories)}: make "
+            "classes and the file agree, case included"
         )
-    unused = [name for name in have if name not in classes and name not in ignored]
+    unused = [c for c in categories if c not in classes and c not in ignored]
     if unused:
         return (
             f"its categories {unused} are not among classes {list(classes)}: add them "
             "to classes, or to ignore_classes to leave their boxes out"
         )
-    ordered = [name for name in have if name in classes]
+    ordered = [name for name in categories if name in classes]
     if ordered != list(classes):
         return (
             f"its categories stand in another order than classes: set classes = "
@@ -55,47 +55,54 @@ def check_classes(
 
 
 def check_references(coco: dict) -> str:
-    """Look for what is missing, stands twice or refers to nothing.
+    """Check the ids, names and numbers of a COCO document.
 
     Args:
         coco (dict): A COCO document.
 
     Returns:
-        str: What is wrong, in one line; empty if nothing.
+        str: The first problem in one line; empty if there is none.
     """
-    for part, field in (("images", "file_name"), ("categories", "name")):
-        wrong = [i["id"] for i in coco[part] if not isinstance(i.get(field), str)]
-        if wrong:
-            what = f"ids of {part} have no text as {field}"
-            return f"{_count(wrong, what)}: add it"
-    for part in ("images", "annotations", "categories"):
-        counts = Counter(item["id"] for item in coco.get(part, []))
-        if twice := [i for i, count in counts.items() if count > 1]:
-            return f"{_count(twice, f'ids of {part} stand twice')}: number them anew"
-    names = Counter(category["name"] for category in coco["categories"])
-    if twice := [name for name, count in names.items() if count > 1]:
-        return f"{_count(twice, 'names of categories stand twice')}: merge them"
-    annotations = coco.get("annotations", [])
-    for part, key in (("images", "image_id"), ("categories", "category_id")):
-        known = {item["id"] for item in coco[part]}
-        if lost := [a["id"] for a in annotations if a[key] not in known]:
-            what = f"annotation ids have a {key} that is not in {part}"
-            return f"{_count(lost, what)}: list it or remove them"
-    wrong = [a["id"] for a in annotations if not isfinite(sum(a["bbox"]) + a["area"])]
-    if wrong:
-        what = "annotation ids have a bbox or an area that is no number"
-        return f"{_count(wrong, what)}: mend them"
+    for items, problem, remedy in _find_problems(coco):
+        if items:
+            return f"{_count(items, problem)}: {remedy}"
     return ""
 
 
+def _find_problems(coco: dict) -> Iterator[tuple[list, str, str]]:
+    """Yield the ids or names with each problem, the problem, and its remedy."""
+    annotations = coco.get("annotations", [])
+    for part, field in (("images", "file_name"), ("categories", "name")):
+        ids = [
+            item["id"] for item in coco[part] if not isinstance(item.get(field), str)
+        ]
+        yield ids, f"ids of {part} have no text as {field}", "add it"
+    for part in ("images", "annotations", "categories"):
+        ids = _repeated(item["id"] for item in coco.get(part, []))
+        yield ids, f"ids of {part} stand twice", "number them anew"
+    names = _repeated(category["name"] for category in coco["categories"])
+    yield names, "names of categories stand twice", "merge them"
+    for part, key in (("images", "image_id"), ("categories", "category_id")):
+        known = {item["id"] for item in coco[part]}
+        ids = [a["id"] for a in annotations if a[key] not in known]
+        problem = f"annotation ids have a {key} that is not in {part}"
+        yield ids, problem, "list it or remove them"
+    ids = [a["id"] for a in annotations if not isfinite(sum(a["bbox"]) + a["area"])]
+    yield ids, "annotation ids have a bbox or an area that is no number", "mend them"
+
+
+def _repeated(values: Iterable[Hashable]) -> list:
+    return [value for value, count in Counter(values).items() if count > 1]
+
+
 def find_bad_boxes(coco: dict) -> str:
-    """Count boxes that reach out of their image, and those that MMDetection leaves out.
+    """Count boxes that exceed their image, and those that MMDetection leaves out.
 
     Args:
-        coco (dict): A COCO document whose references hold.
+        coco (dict): A COCO document that :func:`check_references` accepts.
 
     Returns:
-        str: How many, and the first three, in one line; empty if none.
+        str: Their number and the first three in one line; empty if there are none.
     """
     sizes = {image["id"]: (image["width"], image["height"]) for image in coco["images"]}
     outside, degenerate = [], []
@@ -108,8 +115,8 @@ def find_bad_boxes(coco: dict) -> str:
         elif min(x, y) < -TOLERANCE or max(x + w - width, y + h - height) > TOLERANCE:
             outside.append(ann)
     return "; ".join(
-        _count([f"annotation {a['id']}: {a['bbox']}" for a in anns], what)
-        for anns, what in (
+        _count([f"annotation {a['id']}: {a['bbox']}" for a in anns], problem)
+        for anns, problem in (
             (outside, "boxes reach out of their image"),
             (degenerate, "boxes are left out: below 1 px, outside, or of area 0"),
         )
@@ -117,14 +124,14 @@ def find_bad_boxes(coco: dict) -> str:
     )
 
 
-def _count(items: Sequence, what: str) -> str:
-    """How many, and the first three."""
+def _count(items: Sequence, problem: str) -> str:
+    """Number of items with a problem, and the first three."""
     first = ", ".join(map(str, items[:3]))
-    return f"{len(items)} {what} ({first}{', ...' if len(items) > 3 else ''})"
+    return f"{len(items)} {problem} ({first}{', ...' if len(items) > 3 else ''})"
 
 
 def check_policy(policy: str) -> str:
-    """The same policy for bad images.
+    """Return a policy for bad images, one of :data:`POLICIES`.
 
     Raises:
         InputError: If it is unknown.
@@ -138,17 +145,16 @@ def check_policy(policy: str) -> str:
 
 
 def find_bad_images(paths: Iterable[str]) -> dict[str, str]:
-    """Look for images that are not there or not complete.
+    """Find missing and truncated images.
 
-    A JPEG or PNG cut short lacks its end mark: OpenCV would decode it half grey
-    without an error. Other formats are checked for being there and not empty.
+    A truncated JPEG or PNG lacks its end mark; OpenCV would decode it half grey without
+    an error. Files of other formats only have to exist and not to be empty.
 
     Args:
         paths (Iterable[str]): Local paths of images.
 
     Returns:
-        dict[str, str]: ``'missing'`` or ``'truncated'`` by path; good ones are left
-        out.
+        dict[str, str]: ``'missing'`` or ``'truncated'`` by path, for bad images only.
     """
     bad = {}
     for path in paths:
@@ -161,16 +167,15 @@ def find_bad_images(paths: Iterable[str]) -> dict[str, str]:
 
 
 def describe_bad_images(bad: dict[str, str]) -> str:
-    """How many images are bad, and the first three, in one line."""
-    problems = sorted(set(bad.values()))
+    """Number of images with each problem, and the first three, in one line."""
     return "; ".join(
         _count([path for path in bad if bad[path] == problem], problem)
-        for problem in problems
+        for problem in sorted(set(bad.values()))
     )
 
 
 def _is_complete(path: str) -> bool:
-    """Whether the file is not empty and ends as its format does.
+    """Whether a file is not empty and ends with the mark of its format.
 
     Raises:
         OSError: If it cannot be read.
@@ -183,7 +188,7 @@ def _is_complete(path: str) -> bool:
     marks = [end for start, end in MARKS.items() if head.startswith(start)]
     if not marks or marks[0] in tail:
         return size > 0
-    try:  # cameras append data of their own: only decoding tells
+    try:  # cameras append more than TAIL_BYTES to some images: decode the file
         with Image.open(path) as image:
             image.load()
     except (OSError, SyntaxError, ValueError):

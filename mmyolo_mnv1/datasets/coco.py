@@ -24,53 +24,44 @@ HOW_TO_GET_COCO = (
     "set data_root and ann_files to your data, or get COCO 2017 from "
     "https://cocodataset.org/#download (`mim download mmdet --dataset coco2017`)"
 )
+#: Errors of pycocotools and of the checks for a document of another structure.
+NOT_COCO = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class CheckedCOCO(COCO):
-    """COCO annotations of which the file, its ids and its boxes are checked.
+    """COCO annotations whose file, ids, categories and boxes are checked.
 
     Boxes outside their image or without area are counted in a warning.
 
     Args:
         annotation_file (str): Path of a COCO JSON file.
-        ignore_classes (Sequence[str]): Categories left out on purpose.
-            Defaults to none.
+        ignore_classes (Sequence[str]): Categories to leave out. Defaults to none.
 
     Raises:
-        InputError: If the file is missing or is not COCO JSON, if an id stands twice,
-            or if a box is of an image or a category that is not listed.
+        InputError: If the file is missing or is not COCO JSON, an id is repeated, or a
+            box refers to an image or a category that is not listed.
     """
 
     def __init__(
         self, annotation_file: str, ignore_classes: Sequence[str] = ()
     ) -> None:
-        self.annotation_file = annotation_file
+        self.name = f"annotation file {annotation_file}"
         self.ignore_classes = tuple(ignore_classes)
         if not Path(annotation_file).is_file():
-            raise InputError(
-                f"annotation file {annotation_file} not found: {HOW_TO_GET_COCO}"
-            )
+            raise InputError(f"{self.name} not found: {HOW_TO_GET_COCO}")
         try:
             super().__init__(annotation_file)
             problem = check_references(self.dataset)
             warning = problem or find_bad_boxes(self.dataset)
-        except (
-            AssertionError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as e:
+        except NOT_COCO as e:
             raise InputError(
-                f"annotation file {annotation_file} is not COCO JSON "
-                f"({type(e).__name__}: {e}): convert it with tools/dataset_converters"
+                f"{self.name} is not COCO JSON ({type(e).__name__}: {e}): convert it "
+                "with tools/dataset_converters"
             ) from None
         if problem:
-            raise InputError(f"annotation file {annotation_file}: {problem}")
+            raise InputError(f"{self.name}: {problem}")
         if warning:
-            print_log(
-                f"{annotation_file}: {warning}", logger="current", level=logging.WARNING
-            )
+            _warn(f"{annotation_file}: {warning}")
 
     def get_cat_ids(
         self,
@@ -81,35 +72,33 @@ class CheckedCOCO(COCO):
         """Category ids of ``cat_names``.
 
         Raises:
-            InputError: If the categories and the class names differ, or their order.
+            InputError: If the categories or their order differ from ``cat_names``.
         """
         if cat_names:
-            have = [cat["name"] for cat in self.dataset.get("categories", [])]
-            problem = check_classes(have, list(cat_names), self.ignore_classes)
+            categories = [each["name"] for each in self.dataset.get("categories", [])]
+            problem = check_classes(categories, cat_names, self.ignore_classes)
             if problem:
-                raise InputError(f"annotation file {self.annotation_file}: {problem}")
+                raise InputError(f"{self.name}: {problem}")
         return super().get_cat_ids(list(cat_names), list(sup_names), list(cat_ids))
 
 
 @DATASETS.register_module()
 class CheckedCocoDataset(YOLOv5CocoDataset):
-    """COCO-format dataset with one clear line for what would go wrong later.
+    """COCO-format dataset that reports bad input in one line when it is loaded.
 
     Args:
-        ignore_classes (Sequence[str]): Categories of the annotation file that are left
-            out on purpose. Defaults to none: a category that is not among the class
-            names is refused.
-        require_boxes (bool): Whether to refuse a file without a box to learn from or
-            to measure by. Defaults to True.
-        verify_images (bool): Whether to look, before the first iteration, for images
-            that are missing or truncated. Reads the last bytes of every local image.
+        ignore_classes (Sequence[str]): Categories of the annotation file to leave out.
+            Defaults to none: a category that is not among the class names is refused.
+        require_boxes (bool): Whether to refuse a file without boxes.
             Defaults to True.
-        on_bad_image (str): What such an image does: ``'stop'`` refuses the data,
-            ``'skip'`` leaves it out and says so in the log. Defaults to 'stop'.
-        kwargs: See :class:`mmdet.datasets.CocoDataset`.
+        verify_images (bool): Whether to look for missing and truncated images, by
+            reading the last bytes of every local image. Defaults to True.
+        on_bad_image (str): What to do with these: ``'stop'`` refuses the data,
+            ``'skip'`` leaves them out and logs a warning. Defaults to 'stop'.
+        args, kwargs: See :class:`mmdet.datasets.CocoDataset`.
 
     Raises:
-        InputError: On loading, if the annotation file is missing, unreadable or
+        InputError: On loading, if the annotation file is missing, unreadable, or
             contradicts itself or the class names, no image or no box is left, or an
             image is missing or truncated.
     """
@@ -130,12 +119,12 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Load the annotations and check that there is something to learn from."""
+        """Load the annotations; refuse them without images or, if required, boxes."""
         data_list = super().load_data_list()
         if not data_list:
             raise InputError(f"annotation file {self.ann_file} lists no image: fill it")
         if self.verify_images and not self.backend_args:
-            data_list = self._usable(data_list)
+            data_list = self._drop_bad_images(data_list)
         boxes = (box for info in data_list for box in info["instances"])
         if self.require_boxes and all(box["ignore_flag"] for box in boxes):
             raise InputError(
@@ -145,8 +134,8 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
             )
         return data_list
 
-    def _usable(self, data_list: list[dict]) -> list[dict]:
-        """Refuse, or leave out, what names a missing or truncated image."""
+    def _drop_bad_images(self, data_list: list[dict]) -> list[dict]:
+        """Refuse or leave out missing and truncated images."""
         bad = find_bad_images(info["img_path"] for info in data_list)
         if not bad:
             return data_list
@@ -156,18 +145,14 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
                 f"{problems}: restore them, correct data_prefix, take them off the "
                 "list, or set bad_images = 'skip'"
             )
-        print_log(
-            f"{problems}: left out, {len(bad)} of {len(data_list)} images",
-            logger="current",
-            level=logging.WARNING,
-        )
+        _warn(f"{problems}: left out, {len(bad)} of {len(data_list)} images")
         return [info for info in data_list if info["img_path"] not in bad]
 
     def filter_data(self) -> list[dict]:
-        """Drop what ``filter_cfg`` excludes.
+        """Drop images that ``filter_cfg`` excludes.
 
         Raises:
-            InputError: If nothing is left.
+            InputError: If none is left.
         """
         data_list = super().filter_data()
         if not data_list:
@@ -176,3 +161,7 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
                 "check the file and filter_cfg"
             )
         return data_list
+
+
+def _warn(message: str) -> None:
+    print_log(message, logger="current", level=logging.WARNING)

@@ -1,4 +1,7 @@
-"""Taking a trained detector elsewhere; its runtime needs no torch and no OpenMMLab."""
+"""Deployment: model files for other runtimes, and detection without PyTorch.
+
+Importing this package imports neither torch nor OpenMMLab.
+"""
 
 from .runtime.detector import Detections, Detector
 

@@ -10,8 +10,8 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmyolo.registry import HOOKS
 from torch import Tensor
-from torch.nn.utils import get_total_norm
 
+from ..compat import get_total_norm
 from ..errors import InputError
 from .distributed import any_rank
 

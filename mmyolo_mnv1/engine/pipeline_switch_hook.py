@@ -27,7 +27,8 @@ class InnerPipelineSwitchHook(PipelineSwitchHook):
 
 def inner_datasets(dataset: Dataset) -> Iterator[Dataset]:
     """Datasets that load samples: ``dataset`` itself, or those inside a wrapper."""
-    inner = getattr(dataset, "datasets", None) or getattr(dataset, "dataset", None)
+    attributes = vars(dataset)  # MMYOLO's vis_scheduler.py has a mock for a dataset
+    inner = attributes.get("datasets") or attributes.get("dataset")
     if inner is None:
         yield dataset
         return

@@ -15,12 +15,13 @@ from mmengine.dist import is_distributed, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import ZeroRedundancyOptimizer
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
 from mmyolo.registry import RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
 
 from ..config import resolve
+from ..datasets import memory
 from ..errors import InputError
 from ..files import replacing
 from ..weights import UNREADABLE, compare_tensors
@@ -70,7 +71,9 @@ class YOLO11Runner(Runner):
 
     @staticmethod
     def build_dataloader(dataloader: DataLoader | dict, *args, **kwargs) -> DataLoader:
-        """Build a data loader; without workers, options of workers are left out.
+        """Build a data loader, with memory that its workers will share.
+
+        Without workers, options of workers are left out.
 
         Args:
             dataloader (DataLoader or dict): See the parent.
@@ -79,7 +82,10 @@ class YOLO11Runner(Runner):
         if isinstance(dataloader, dict) and not dataloader.get("num_workers"):
             dataloader = {**dataloader, "persistent_workers": False}
             dataloader.pop("prefetch_factor", None)
-        return Runner.build_dataloader(dataloader, *args, **kwargs)
+        loader = Runner.build_dataloader(dataloader, *args, **kwargs)
+        if loader.num_workers:
+            memory.allocate()
+        return loader
 
     def setup_env(self, env_cfg: dict) -> None:
         """Initialise the process group and compare the configs of its processes.
@@ -125,6 +131,13 @@ class YOLO11Runner(Runner):
                 f"{batch} images"
             )
         return super().build_optim_wrapper(optim_wrapper)
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the training loop; ``by_epoch=True`` is a ResumableEpochLoop."""
+        if isinstance(loop, dict) and "type" not in loop and loop.get("by_epoch"):
+            loop = {k: v for k, v in loop.items() if k != "by_epoch"}
+            loop["type"] = "mmyolo.ResumableEpochLoop"
+        return super().build_train_loop(loop)
 
     def _init_model_weights(self) -> None:
         """Initialise the weights; ``Pretrained`` checkpoints are loaded safely."""

@@ -1,0 +1,1 @@
+"""Checks and set-up of the environment: doctor, mmyolo's guard, torchrun."""

@@ -1,9 +1,9 @@
-"""Lift mmyolo 0.6.0's guard ``mmcv < 2.1.0``, once, at install time.
+"""Lift mmyolo 0.6.0's guard ``mmcv < 2.1.0`` at install time.
 
-``python -m mmyolo_mnv1.mmyolo_guard`` downloads mmyolo's published wheel (or takes one
-from the command line), verifies its SHA-256, changes the one bound in
-``mmyolo/__init__.py``, repacks the wheel as version ``0.6.0+mnv1`` and installs it.
-pip, openmim and a later ``pip install mmyolo==0.6.0`` are content with that version.
+``python -m mmyolo_mnv1.environment.mmyolo_guard [WHEEL]`` downloads mmyolo's published
+wheel (unless given), verifies its SHA-256, changes the bound in ``mmyolo/__init__.py``,
+repacks the wheel as version ``0.6.0+mnv1`` and installs it. pip and openmim accept this
+version for ``mmyolo==0.6.0``.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import importlib.metadata
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -25,9 +26,11 @@ NEW_BOUND = "mmcv_maximum_version = '2.4.0'"
 
 
 def guard_state() -> str:
-    """State of the installed mmyolo: absent, in place, lifted or unknown.
+    """State of the guard, without importing mmyolo.
 
-    Reads the installed file without importing it.
+    Returns:
+        str: "absent" without mmyolo; "in place" or "lifted" for mmyolo 0.6.0; "unknown"
+        for anything else.
     """
     try:
         distribution = importlib.metadata.distribution("mmyolo")
@@ -46,15 +49,15 @@ def repack(wheel: Path, out: Path) -> Path:
     """Write a copy of mmyolo's wheel with the lifted bound.
 
     Args:
-        wheel (Path): The wheel as published.
-        out (Path): Folder for the new wheel.
+        wheel (Path): The published wheel.
+        out (Path): Folder of the new wheel.
 
     Returns:
         Path: The new wheel.
 
     Raises:
-        InputError: If ``wheel`` is missing or is not mmyolo 0.6.0 as published, or the
-            bound does not stand in it exactly once.
+        InputError: If ``wheel`` is missing or not the published one, or does not
+            contain the bound exactly once.
     """
     if not wheel.is_file():
         raise InputError(f"{wheel} not found: give mmyolo {VERSION}'s published wheel")
@@ -68,7 +71,7 @@ def repack(wheel: Path, out: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         _run("wheel", "unpack", str(wheel), "--dest", folder)
         root = Path(folder) / f"mmyolo-{VERSION}"
-        _replace(root / "mmyolo" / "__init__.py", OLD_BOUND, NEW_BOUND)
+        _replace_bound(root / "mmyolo" / "__init__.py")
         out.mkdir(parents=True, exist_ok=True)
         _run(
             *("wheel", "pack", str(root), "--local-version", LOCAL_LABEL),
@@ -78,13 +81,13 @@ def repack(wheel: Path, out: Path) -> Path:
 
 
 def lift(wheel: Path | None = None) -> str:
-    """Install mmyolo with the lifted guard, unless it is installed already.
+    """Install mmyolo with the lifted guard, unless it is installed.
 
     Args:
-        wheel (Path, optional): The published wheel. Defaults to None: pip gets it.
+        wheel (Path, optional): The published wheel. Defaults to None, pip downloads it.
 
     Returns:
-        str: What was done, in one line.
+        str: One line that describes what was done.
 
     Raises:
         InputError: If another mmyolo is installed, the wheel is not the published
@@ -114,14 +117,14 @@ def lift(wheel: Path | None = None) -> str:
     )
 
 
-def _replace(path: Path, old: str, new: str) -> None:
+def _replace_bound(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    if text.count(old) != 1:
+    if (count := text.count(OLD_BOUND)) != 1:
         raise InputError(
-            f"{path.name}: {old!r} stands there {text.count(old)} times, not "
-            f"once: this is not mmyolo {VERSION} as published"
+            f"{path.name} contains {OLD_BOUND!r} {count} times, not once: "
+            f"this is not mmyolo {VERSION} as published"
         )
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    path.write_text(text.replace(OLD_BOUND, NEW_BOUND), encoding="utf-8")
 
 
 def _run(module: str, *args: str) -> None:
@@ -132,14 +135,15 @@ def _run(module: str, *args: str) -> None:
         raise InputError(f"`{' '.join(command[1:])}` failed: {lines[-1]}")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description="Lift mmyolo 0.6.0's guard against mmcv >= 2.1.0."
     )
     parser.add_argument(
-        "wheel", type=Path, nargs="?", help="mmyolo's published wheel; default: get it"
+        "wheel", type=Path, nargs="?", help="published wheel; default: download it"
     )
-    print(lift(parser.parse_args().wheel))
+    print(lift(parser.parse_args(argv).wheel))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""torchrun with OpenMMLab's environment variables: ``tools/dist_*.sh``, ``slurm_*.sh``.
+"""torchrun by OpenMMLab's environment variables, for ``tools/{dist,slurm}_*.sh``.
 
-``python -m mmyolo_mnv1.torchrun GPUS SCRIPT [ARGUMENT …]``
+``python -m mmyolo_mnv1.environment.torchrun GPUS SCRIPT [ARGUMENT …]``
 
-Of the variables, NNODES (1), NODE_RANK (0), MASTER_ADDR and PORT say who meets where;
-one machine takes a free port. RDZV_TIMEOUT (50) are the seconds that nodes wait for
-each other. MAX_RESTARTS (0) is how often all processes are started again when one dies;
-the runner then goes on from the last checkpoint.
+Variables, with their defaults:
+
+- NNODES (1), NODE_RANK (0), MASTER_ADDR, PORT (29500; a free one on a single machine):
+  the nodes and their rendezvous.
+- RDZV_TIMEOUT (50): seconds that nodes wait for each other.
+- MAX_RESTARTS (0): restarts of all processes after a failure; training then resumes
+  from the last checkpoint.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import os
 import socket
 import sys
 import uuid
+from collections.abc import Sequence
 
 import torch
 from torch.distributed import run
@@ -21,27 +25,28 @@ from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import RendezvousError
 
-from ..errors import InputError
+from ..errors import PREFIX, InputError
 
 LOOPBACK = "127.0.0.1"
 PORT = 29500
 
 
 def torchrun_arguments(gpus: str, script: str, arguments: list[str]) -> list[str]:
-    """What torchrun is to be called with.
+    """Command line of torchrun.
 
     Args:
-        gpus (str): Processes on this machine: one a GPU, or one a core without GPUs.
-        script (str): Python file, or module, that each process runs.
-        arguments (list[str]): Its arguments.
+        gpus (str): Number of processes on this machine, at most one per GPU, or per
+            core without GPUs.
+        script (str): Python file or module that each process runs.
+        arguments (list[str]): Arguments of the script.
 
     Raises:
-        InputError: If a variable is wrong or missing, the port is in use, or there are
-            fewer GPUs, or cores, than processes.
+        InputError: If a variable is invalid or missing, the port is in use, or there
+            are more processes than GPUs or cores.
     """
     check_gpus(gpus)
-    nodes = _number("NNODES", 1, at_least=1)
-    rank = _number("NODE_RANK", 0)
+    nodes = _read_number("NNODES", 1, at_least=1)
+    rank = _read_number("NODE_RANK", 0)
     if rank >= nodes:
         raise InputError(
             f"NODE_RANK is {rank} and NNODES is {nodes}: number the nodes from 0 to "
@@ -53,15 +58,15 @@ def torchrun_arguments(gpus: str, script: str, arguments: list[str]) -> list[str
             "with NODE_RANK 0"
         )
     host = os.environ.get("MASTER_ADDR", LOOPBACK) if nodes > 1 else LOOPBACK
-    port = _number("PORT", PORT if nodes > 1 else 0)
+    port = _read_number("PORT", PORT if nodes > 1 else 0)
     if rank == 0:
         _check_free(port)
-    timeout = _number("RDZV_TIMEOUT", 50, at_least=1)
+    timeout = _read_number("RDZV_TIMEOUT", 50, at_least=1)
     waits = f"join_timeout={timeout},read_timeout={timeout},is_host={rank == 0}"
     return [
         f"--nnodes={nodes}",
         f"--nproc-per-node={gpus}",
-        f"--max-restarts={_number('MAX_RESTARTS', 0)}",
+        f"--max-restarts={_read_number('MAX_RESTARTS', 0)}",
         "--rdzv-backend=c10d",
         f"--rdzv-endpoint={host}:{port}",
         f"--rdzv-id={f'{host}:{port}' if port else uuid.uuid4()}",
@@ -74,10 +79,10 @@ def torchrun_arguments(gpus: str, script: str, arguments: list[str]) -> list[str
 
 
 def check_gpus(gpus: str) -> None:
-    """Refuse more processes than there are GPUs, or cores where there is no GPU.
+    """Check the number of processes against the GPUs, or the cores without GPUs.
 
     Raises:
-        InputError: If so, or if it is no number.
+        InputError: If it is too large or not a positive number.
     """
     if not gpus.isdigit() or int(gpus) < 1:
         raise InputError(f"GPUS is {gpus!r}: give the number of processes, 1 or more")
@@ -89,7 +94,7 @@ def check_gpus(gpus: str) -> None:
         raise InputError(f"GPUS is {gpus} and there are {count} {what}: give fewer")
 
 
-def _number(name: str, default: int, at_least: int = 0) -> int:
+def _read_number(name: str, default: int, at_least: int = 0) -> int:
     text = os.environ.get(name, str(default))
     if not text.isdigit() or int(text) < at_least:
         raise InputError(f"{name} is {text!r}: give a whole number from {at_least}")
@@ -97,7 +102,7 @@ def _number(name: str, default: int, at_least: int = 0) -> int:
 
 
 def _check_free(port: int) -> None:
-    """Refuse a port that another program has; 0 stands for any that is free."""
+    """Refuse a port that is in use; 0 is any free port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -110,9 +115,9 @@ def _check_free(port: int) -> None:
 
 
 def _own_address(host: str, port: int) -> str:
-    """The address under which this machine reaches the host; nothing is sent.
+    """Address of this machine in the network of ``host``; no packet is sent.
 
-    Host names often lead nowhere, or to another network.
+    This machine's host name may not resolve, or resolve to another network.
     """
     try:
         family, kind, *_, address = socket.getaddrinfo(
@@ -128,27 +133,24 @@ def _own_address(host: str, port: int) -> str:
         ) from None
 
 
-def main() -> None:
-    """Run torchrun; a failure is told in one line, with the status of what failed."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run torchrun; report a failure in one line and exit with the process's status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("gpus", help="processes on this machine")
     parser.add_argument("script", help="Python file, or module, that each of them runs")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     arguments = torchrun_arguments(args.gpus, args.script, args.arguments)
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
-    # Otherwise processes that are started again may meet under the addresses of those
-    # that died: PyTorch 2.12 keeps one store for all attempts.
+    # PyTorch 2.12 keeps one store for all attempts: restarted processes may otherwise
+    # use the rendezvous addresses of the failed ones.
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
-    if args.gpus != "1":  # torchrun would do the same, with a banner
+    if args.gpus != "1":  # torchrun's default, without its warning
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         run.run(run.parse_args(arguments))
     except ChildFailedError as e:
-        rank, failure = e.get_first_failure()
-        _tell(rank, failure)
-        status = failure.exitcode
-        sys.exit(status if status > 0 else 128 - status)
+        sys.exit(_report_failure(e))
     except SignalException as e:
         sys.exit(128 + e.sigval)
     except RendezvousError as e:
@@ -158,15 +160,16 @@ def main() -> None:
         ) from None
 
 
-def _tell(rank: int, failure) -> None:
-    """Say in one line which process failed first, and why if it said so."""
-    message = failure.message
-    if isinstance(message, dict):
-        line = message["message"].partition(": ")[2]  # after the type
-        print(line, file=sys.stderr)
+def _report_failure(error: ChildFailedError) -> int:
+    """Print one line about the process that failed first; return its exit status."""
+    rank, failure = error.get_first_failure()
+    status, message = failure.exitcode, failure.message
+    if isinstance(message, dict):  # of an exception: its type, then its text
+        print(message["message"].partition(": ")[2], file=sys.stderr)
     else:
-        why = message if failure.exitcode < 0 else f"exit status {failure.exitcode}"
-        print(f"mmyolo-mnv1: process {rank} failed: {why}", file=sys.stderr)
+        cause = message if status < 0 else f"exit status {status}"
+        print(f"{PREFIX}process {rank} failed: {cause}", file=sys.stderr)
+    return status if status > 0 else 128 - status
 
 
 if __name__ == "__main__":

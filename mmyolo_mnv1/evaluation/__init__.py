@@ -1,0 +1,1 @@
+"""Evaluation of detections: COCO metrics, kinds of errors, a report."""

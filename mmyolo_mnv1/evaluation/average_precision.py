@@ -1,4 +1,4 @@
-"""COCO's average precision, by class, IoU and size."""
+"""COCO average precision by class, IoU threshold and object size."""
 
 import numpy as np
 from pycocotools.coco import COCO
@@ -7,9 +7,10 @@ from pycocotools.cocoeval import COCOeval
 from .data import GroundTruth
 
 ALL = slice(None)
+#: One class by its label, or several classes to average over.
 Labels = int | slice
 
-#: What the columns of a table of AP average over: IoU thresholds, and COCO's areas.
+#: Columns of an AP table: IoU thresholds by index among COCO's ten, and COCO's area.
 COLUMNS = dict(
     AP=(ALL, "all"),
     AP50=(0, "all"),
@@ -21,10 +22,10 @@ COLUMNS = dict(
 
 
 def index_detections(detections: list[dict], truth: GroundTruth) -> COCO:
-    """The detections as pycocotools wants them; none at all will do.
+    """Index detections like :meth:`COCO.loadRes`, which refuses an empty list.
 
     Args:
-        detections (list[dict]): As COCO's result files have them.
+        detections (list[dict]): In COCO's results format.
         truth (GroundTruth): The test set.
     """
     coco = COCO()
@@ -41,7 +42,7 @@ def index_detections(detections: list[dict], truth: GroundTruth) -> COCO:
 
 
 class AveragePrecision:
-    """COCO's evaluation of boxes: 100 detections an image and class, 101 recalls.
+    """COCO's box evaluation: 100 detections per image and class, 101 recall points.
 
     Args:
         truth (GroundTruth): The test set.
@@ -57,18 +58,18 @@ class AveragePrecision:
         self.ious = params.iouThrs
         self.recalls = params.recThrs
         self._areas = params.areaRngLbl
-        # COCOeval sorts the classes by category id and says -1 where no object is.
+        # COCOeval sorts classes by category id, and marks classes without objects -1.
         order = np.searchsorted(params.catIds, truth.cat_ids)
         precision = evaluation.eval["precision"][..., -1][:, :, order]
         precision[precision < 0] = np.nan
         self._precision = precision.swapaxes(0, 1)  # recall, IoU, class, area
 
     def table(self, labels: Labels = ALL) -> dict[str, float | None]:
-        """AP by :data:`COLUMNS`; None where there is no object.
+        """AP for each of :data:`COLUMNS`; None without objects.
 
         Args:
             labels (int or slice): A class, or the classes to average over. Defaults to
-                all that have objects.
+                all classes that have objects.
         """
         return {
             name: _mean(self._precision[:, ious, labels, self._areas.index(area)])
@@ -83,10 +84,10 @@ class AveragePrecision:
         }
 
     def curve(self, ious: int | slice, labels: Labels = ALL) -> list[float] | None:
-        """Precision at each of :attr:`recalls`; None where there is no object.
+        """Precision at each of :attr:`recalls`; None without objects.
 
         Args:
-            ious (int or slice): A threshold by number, or those to average over.
+            ious (int or slice): Index of an IoU threshold, or those to average over.
             labels (int or slice): See :meth:`table`.
         """
         curves = self._precision[:, ious, labels, 0].reshape(len(self.recalls), -1)

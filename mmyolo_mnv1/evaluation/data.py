@@ -1,8 +1,7 @@
-"""What is evaluated: the objects of a test set, and detections in it."""
+"""Ground truth of a test set, and detections in it from a model or a file."""
 
 import json
 import math
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,21 +14,21 @@ from pycocotools.coco import COCO
 
 from ..engine import YOLO11Runner
 from ..errors import InputError
-from ..weights import load_results, load_weights
+from ..weights import UNREADABLE, load_results, load_weights
 
 PICKLES = (".pkl", ".pickle")
 
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """The photos of a test set and the objects on them.
+    """Images of a test set and the objects in them.
 
     Args:
         ann_file (str): The annotation file.
-        coco (COCO): What it says.
+        coco (COCO): Its content, indexed.
         classes (tuple[str, ...]): Class names by label.
         cat_ids (list[int]): Category ids by label.
-        image_paths (dict[int, str]): Files by image id.
+        image_paths (dict[int, str]): Image files by image id.
     """
 
     ann_file: str
@@ -40,14 +39,14 @@ class GroundTruth:
 
 
 def load_truth(cfg: Config) -> GroundTruth:
-    """Load the test set of a config.
+    """Load the ground truth of a config's test set.
 
     Args:
-        cfg (Config): A detector's config, resolved.
+        cfg (Config): Resolved config of a detector.
 
     Raises:
-        InputError: If the config has no test set in COCO's form, the dataset's checks
-            refuse it, or it has no object.
+        InputError: If the config has no test set in COCO format, the dataset's checks
+            refuse it, or it has no objects.
     """
     loader = cfg.get("test_dataloader")
     if not loader:
@@ -61,7 +60,7 @@ def load_truth(cfg: Config) -> GroundTruth:
         )
     coco = COCO(dataset.ann_file)
     for number, ann in enumerate(coco.dataset["annotations"], 1):
-        ann["id"] = number  # COCOeval takes an object with id 0 for not found
+        ann["id"] = number  # COCOeval reads id 0 as "no match"
         ann.setdefault("iscrowd", 0)
     coco.createIndex()
     if not coco.getAnnIds(catIds=dataset.cat_ids, iscrowd=False):
@@ -80,15 +79,15 @@ def load_truth(cfg: Config) -> GroundTruth:
 
 
 def detect(cfg: Config, checkpoint: Path, ann_file: str) -> list[dict]:
-    """Detect in the test set of a config.
+    """Run a detector on the test set of its config.
 
     Args:
-        cfg (Config): A detector's config, resolved.
+        cfg (Config): Resolved config of the detector.
         checkpoint (Path): Its weights.
-        ann_file (str): The test set's annotation file.
+        ann_file (str): Annotation file of the test set.
 
     Returns:
-        list[dict]: Detections, as COCO's result files have them.
+        list[dict]: Detections in COCO's results format.
 
     Raises:
         InputError: If the checkpoint cannot be read or is of another model.
@@ -96,7 +95,8 @@ def detect(cfg: Config, checkpoint: Path, ann_file: str) -> list[dict]:
     cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
     with TemporaryDirectory() as folder:
         cfg.merge_from_dict(dict(work_dir=folder, load_from=None, resume=False))
-        cfg.experiment_name, cfg.visualizer = Path(folder).name, None  # not another's
+        # A unique name: MMEngine shares loggers and visualizers between equal names.
+        cfg.experiment_name, cfg.visualizer = Path(folder).name, None
         cfg.test_evaluator = dict(
             type="mmdet.CocoMetric",
             ann_file=ann_file,
@@ -113,16 +113,16 @@ def read_detections(path: Path, truth: GroundTruth) -> list[dict]:
     """Read the detections that a test run wrote.
 
     Args:
-        path (Path): COCO's result JSON (``mim test --json-prefix``), or the pickle of
-            ``mim test --out``. Nothing in a pickle is run.
+        path (Path): COCO results JSON (``mim test --json-prefix``), or the pickle of
+            ``mim test --out``, which is read without running code in it.
         truth (GroundTruth): The test set.
 
     Returns:
         list[dict]: ``image_id``, ``category_id``, ``bbox`` (x, y, width, height in
-        pixels) and ``score`` of each.
+        pixels) and ``score`` of each detection.
 
     Raises:
-        InputError: If the file is missing, damaged, or not of this test set.
+        InputError: If the file is missing, damaged, or of another test set.
     """
     if not path.is_file():
         raise InputError(f"results {path} not found: give a .json or .pkl of a test")
@@ -132,16 +132,7 @@ def read_detections(path: Path, truth: GroundTruth) -> list[dict]:
         else:
             detections = json.loads(path.read_text())
         problems = [_find_problem(d, truth) for d in detections]
-    except (
-        pickle.UnpicklingError,
-        ArithmeticError,
-        AttributeError,
-        EOFError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as e:
+    except UNREADABLE as e:
         raise InputError(
             f"results {path} cannot be read ({type(e).__name__}: {e}): give COCO's "
             "result JSON or the .pkl of `mim test --out`"
@@ -156,7 +147,7 @@ def read_detections(path: Path, truth: GroundTruth) -> list[dict]:
 
 
 def _find_problem(detection: dict, truth: GroundTruth) -> str:
-    """What is wrong with a detection; empty if nothing."""
+    """Describe what makes a detection invalid; empty for a valid one."""
     if detection["image_id"] not in truth.coco.imgs:
         return f"image_id {detection['image_id']} is not in the test set"
     if detection["category_id"] not in truth.cat_ids:
@@ -170,11 +161,11 @@ def _find_problem(detection: dict, truth: GroundTruth) -> str:
 
 
 def _from_samples(samples: list[dict], cat_ids: list[int]) -> list[dict]:
-    """Detections of MMDetection's data samples."""
+    """Convert MMDetection's data samples to COCO's results format."""
     detections = []
     for sample in samples:
-        found = sample["pred_instances"]
-        rows = (found[key].tolist() for key in ("bboxes", "scores", "labels"))
+        instances = sample["pred_instances"]
+        rows = (instances[key].tolist() for key in ("bboxes", "scores", "labels"))
         for (x1, y1, x2, y2), score, label in zip(*rows, strict=True):
             detections.append(
                 dict(

@@ -1,4 +1,4 @@
-"""An evaluation as pictures: curves, bars, confusion matrix."""
+"""Figures of an evaluation: curves, bars, confusion matrix."""
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -8,18 +8,21 @@ from matplotlib.figure import Figure
 PR_TITLES = dict(
     iou_50="IoU 0.50", iou_75="IoU 0.75", iou_mean="mean of IoU 0.50 to 0.95"
 )
-#: Up to so many classes have a colour and a name in a curve.
+#: Most classes that get their own colour and legend entry in a plot of curves.
 MAX_NAMED = 10
-#: Up to so many classes have their counts in the confusion matrix.
+#: Most classes whose counts are written into the confusion matrix.
 MAX_COUNTED = 25
 SIZE = (5.5, 4.6)  # inches
 
 
 def draw_figures(report: dict) -> dict[str, Figure]:
-    """All but the cut-outs, by name, still to be saved and closed.
+    """Draw all figures but the crops.
 
     Args:
-        report (dict): See :func:`.eval_numbers.evaluate`.
+        report (dict): See :func:`.metrics.evaluate`.
+
+    Returns:
+        dict[str, Figure]: Figures by name; the caller saves and closes them.
     """
     pr_curves = {f"pr_{name}": _draw_pr(report, name) for name in PR_TITLES}
     return dict(
@@ -31,7 +34,7 @@ def draw_figures(report: dict) -> dict[str, Figure]:
 
 
 def _draw_class_ap(rows: list[dict]) -> Figure:
-    """Bars of AP50, AP75 and AP, the best class on top."""
+    """Draw bars of AP50, AP75 and AP, the best class on top."""
     rows = sorted((r for r in rows if r["AP"] is not None), key=lambda r: r["AP"])
     height = 1.4 + 0.27 * max(len(rows), 4)
     figure, ax = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
@@ -48,12 +51,12 @@ def _draw_class_ap(rows: list[dict]) -> Figure:
     return figure
 
 
-#: A small number to the right of a bar.
+#: Style of a number to the right of a bar.
 _BESIDE = dict(textcoords="offset points", va="center", fontsize=8)
 
 
 def _draw_pr(report: dict, name: str) -> Figure:
-    """Precision against recall: each class, and their mean."""
+    """Draw precision over recall: each class, and their mean."""
     figure, ax = plt.subplots(figsize=SIZE, layout="constrained")
     curves, recall = report["pr_curves"][name], report["pr_curves"]["recall"]
     named = len(curves["classes"]) <= MAX_NAMED
@@ -71,7 +74,7 @@ def _draw_pr(report: dict, name: str) -> Figure:
 
 
 def _draw_scores(report: dict) -> Figure:
-    """Precision, recall and F1 against the score, with the threshold in use."""
+    """Draw precision, recall and F1 over the score threshold; mark the one in use."""
     figure, ax = plt.subplots(figsize=SIZE, layout="constrained")
     curves = {k: np.array(v, float) for k, v in report["score_curves"].items()}
     colours = dict(precision="C0", recall="C1", F1="black")
@@ -84,14 +87,14 @@ def _draw_scores(report: dict) -> Figure:
         label = f"threshold {report['score_thr']:g}"
         ax.axvline(report["score_thr"], color="0.4", linestyle="--", label=label)
     title = f"all classes, IoU ≥ {report['iou_thr']:.2f}"
-    ax.set(xlabel="least score", title=title)
+    ax.set(xlabel="score threshold", title=title)
     _set_unit_axes(ax)
     ax.legend(fontsize=8)
     return figure
 
 
 def _draw_confusion(report: dict) -> Figure:
-    """The confusion matrix; the colour is the share of the row."""
+    """Draw the confusion matrix, coloured by share of the row."""
     counts = np.array(report["confusion"])
     names = [*(row["name"] for row in report["classes"]), "background"]
     counted = len(names) <= MAX_COUNTED + 1
@@ -104,7 +107,7 @@ def _draw_confusion(report: dict) -> Figure:
     ax.set_xticks(range(len(names)), names, rotation=90, **small)
     ax.set_yticks(range(len(names)), names, **small)
     title = f"score ≥ {report['score_thr']:.3f}, IoU ≥ {report['iou_thr']:.2f}"
-    ax.set(xlabel="detected", ylabel="true class", title=title)
+    ax.set(xlabel="predicted class", ylabel="true class", title=title)
     for row, column in np.argwhere(counts) if counted else ():
         colour = "white" if shares[row, column] > 0.5 else "black"
         style = dict(color=colour, ha="center", va="center", **small)

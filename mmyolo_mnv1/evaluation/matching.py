@@ -1,4 +1,4 @@
-"""Which detection found which object, at one IoU threshold."""
+"""Detections matched to ground truth at one IoU threshold, and what follows from it."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,23 +11,23 @@ from pycocotools.cocoeval import COCOeval
 
 from .data import GroundTruth
 
-#: Scores at which precision and recall are computed.
+#: Score thresholds at which precision and recall are computed.
 THRESHOLDS = np.arange(1001) / 1000
 
 
 @dataclass(frozen=True)
 class Matching:
-    """Detections and objects matched as COCO does, and those left over.
+    """COCO's assignment of detections to objects.
 
     Boxes are pycocotools' dicts (``id``, ``image_id``, ``category_id``, ``bbox``).
-    Crowds, and the detections on them, count for nothing.
+    Crowds, and detections matched to a crowd, are left out.
 
     Args:
         truth (GroundTruth): The test set.
-        iou_thr (float): Least IoU of a detection and the object it finds.
-        objects (list[dict]): All that could be found.
-        pairs (list[tuple[dict, dict]]): Detections, each with the object it found.
-        false (list[dict]): Detections that found nothing.
+        iou_thr (float): IoU threshold of a match.
+        objects (list[dict]): All ground-truth boxes.
+        pairs (list[tuple[dict, dict]]): True positives: detection and its object.
+        false (list[dict]): False positives: detections without an object.
     """
 
     truth: GroundTruth
@@ -37,7 +37,7 @@ class Matching:
     false: list[dict]
 
     def above(self, score_thr: float) -> "Matching":
-        """The same without the detections whose score is below ``score_thr``."""
+        """Drop the detections whose score is below ``score_thr``."""
         return replace(
             self,
             pairs=[pair for pair in self.pairs if pair[0]["score"] >= score_thr],
@@ -46,9 +46,9 @@ class Matching:
 
     @property
     def missed(self) -> list[dict]:
-        """Objects that nothing found."""
-        found = {found["id"] for _, found in self.pairs}
-        return [o for o in self.objects if o["id"] not in found]
+        """False negatives: objects without a detection."""
+        matched = {thing["id"] for _, thing in self.pairs}
+        return [o for o in self.objects if o["id"] not in matched]
 
     def label(self, box: dict) -> int:
         """Label of a detection or an object."""
@@ -60,27 +60,27 @@ class Matching:
 
 
 def match(truth: GroundTruth, detections: COCO, iou_thr: float) -> Matching:
-    """Match within each image and class, the highest score first, by COCOeval.
+    """Match within each image and class by COCOeval, highest score first.
 
-    As in AP, the 100 best detections of an image and class count.
+    As for AP, the 100 best detections per image and class take part.
 
     Args:
         truth (GroundTruth): The test set.
-        detections (COCO): See :func:`.eval_ap.index_detections`.
-        iou_thr (float): Least IoU of a detection and the object it finds.
+        detections (COCO): See :func:`.average_precision.index_detections`.
+        iou_thr (float): IoU threshold of a match.
     """
     evaluation = COCOeval(truth.coco, detections, "bbox")
     params = evaluation.params
     params.catIds, params.iouThrs = truth.cat_ids, np.array([iou_thr])
-    params.areaRng = params.areaRng[:1]  # boxes of every size
+    params.areaRng = params.areaRng[:1]  # all sizes
     evaluation.evaluate()
     pairs, false = [], []
     for image in filter(None, evaluation.evalImgs):
         rows = (image["dtIds"], image["dtMatches"][0], image["dtIgnore"][0])
-        for detection, found, ignored in zip(*rows, strict=True):
+        for detection, match_id, ignored in zip(*rows, strict=True):
             detection = detections.anns[detection]
-            if found and not ignored:
-                pairs.append((detection, truth.coco.anns[int(found)]))
+            if match_id and not ignored:
+                pairs.append((detection, truth.coco.anns[int(match_id)]))
             elif not ignored:
                 false.append(detection)
     objects = truth.coco.loadAnns(
@@ -89,8 +89,8 @@ def match(truth: GroundTruth, detections: COCO, iou_thr: float) -> Matching:
     return Matching(truth, iou_thr, objects, pairs, false)
 
 
-def by_image(boxes: Iterable[dict]) -> dict[int, list[dict]]:
-    """Boxes by ``image_id``; an empty list for any other image."""
+def by_image(boxes: Iterable[dict]) -> defaultdict[int, list[dict]]:
+    """Group boxes by ``image_id``; other ids give an empty list."""
     groups = defaultdict(list)
     for box in boxes:
         groups[box["image_id"]].append(box)
@@ -98,14 +98,14 @@ def by_image(boxes: Iterable[dict]) -> dict[int, list[dict]]:
 
 
 def nearest(box: dict, others: list[dict]) -> tuple[dict | None, float]:
-    """The box with the greatest IoU, and that IoU; of equal ones, of the same class.
+    """Box with the highest IoU; of equal ones, one of the same class.
 
     Args:
         box (dict): A detection or an object.
-        others (list[dict]): In the same image.
+        others (list[dict]): Boxes of the same image.
 
     Returns:
-        tuple[dict | None, float]: None and 0 if ``others`` is empty.
+        tuple[dict | None, float]: The box and its IoU; None and 0 without ``others``.
     """
     if not others:
         return None, 0.0
@@ -116,11 +116,11 @@ def nearest(box: dict, others: list[dict]) -> tuple[dict | None, float]:
 
 
 def score_curves(matching: Matching) -> dict[str, np.ndarray]:
-    """Precision, recall and F1 of all classes together against the score.
+    """Precision, recall and F1 of all classes together by score threshold.
 
     Returns:
-        dict[str, np.ndarray]: ``precision`` (NaN where nothing is detected),
-        ``recall`` and ``f1`` at each of :data:`THRESHOLDS`.
+        dict[str, np.ndarray]: ``precision`` (NaN without detections), ``recall`` and
+        ``f1`` at each of :data:`THRESHOLDS`.
     """
     true = _count_above([detection["score"] for detection, _ in matching.pairs])
     false = _count_above([detection["score"] for detection in matching.false])
@@ -135,12 +135,12 @@ def score_curves(matching: Matching) -> dict[str, np.ndarray]:
 
 
 def _count_above(scores: list[float]) -> np.ndarray:
-    """How many reach each of the thresholds."""
+    """Count the scores that reach each of :data:`THRESHOLDS`."""
     return len(scores) - np.searchsorted(np.sort(scores), THRESHOLDS, side="left")
 
 
 def class_counts(matching: Matching) -> list[dict]:
-    """:func:`ratios` by label."""
+    """:func:`ratios` of each class, by label."""
 
     def count(boxes: Iterable[dict]) -> list[int]:
         labels = np.array([matching.label(box) for box in boxes], int)
@@ -152,9 +152,9 @@ def class_counts(matching: Matching) -> list[dict]:
 
 
 def ratios(objects: int, true: int, false: int) -> dict:
-    """``objects``, ``detections``, ``precision``, ``recall`` and ``f1`` of counts.
+    """``objects``, ``detections``, ``precision``, ``recall`` and ``f1`` from counts.
 
-    A ratio without a denominator is None.
+    A ratio whose denominator is 0 is None.
     """
     return dict(
         objects=objects,
@@ -172,18 +172,18 @@ def _divide(numerator: float, denominator: float) -> float | None:
 def confusion_matrix(matching: Matching) -> np.ndarray:
     """Counts by true class (rows) and predicted class (columns); background is last.
 
-    The diagonal has the detections that found their object. Of the others, the highest
-    score first, each takes the missed object with the greatest IoU, ``iou_thr`` or
-    more, whatever its class. Detections then left over are in the last row, objects in
-    the last column; each object counts once.
+    The diagonal holds the true positives. Then each false positive, highest score
+    first, takes the missed object of any class with the highest IoU, if it is at least
+    ``iou_thr``. False positives left over are in the last row, objects in the last
+    column; each object counts once.
 
     Returns:
         np.ndarray: (classes + 1, classes + 1) integers.
     """
     size = len(matching.truth.classes) + 1
     counts = np.zeros((size, size), int)
-    for detection, found in matching.pairs:
-        counts[matching.label(found), matching.label(detection)] += 1
+    for detection, thing in matching.pairs:
+        counts[matching.label(thing), matching.label(detection)] += 1
     missed = by_image(matching.missed)
     for detection in sorted(matching.false, key=lambda d: -d["score"]):
         rest = missed[detection["image_id"]]

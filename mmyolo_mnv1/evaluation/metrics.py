@@ -1,4 +1,4 @@
-"""An evaluation in numbers: all that a report says and draws."""
+"""All numbers of an evaluation report."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from .matching import (
     score_curves,
 )
 
-#: IoU thresholds of precision-recall curves, by their number among COCO's.
+#: IoU thresholds of the precision-recall curves, by index among COCO's.
 PR_IOUS = dict(iou_50=0, iou_75=5, iou_mean=ALL)
 
 
@@ -32,23 +32,22 @@ def evaluate(
     iou_thr: float = 0.5,
     worst: int = 8,
 ) -> dict:
-    """Evaluate detections; what they are of, see :func:`.eval_report.eval_report`.
+    """Evaluate detections on a test set.
 
     Args:
         truth (GroundTruth): The test set.
-        detections (list[dict]): As COCO's result files have them.
-        score_thr (float, optional): Least score of a detection in the confusion matrix
-            and among the errors. Defaults to None, the lowest at which F1 of all
-            classes together is best.
-        iou_thr (float): Least IoU of a detection and the object it finds, except in AP.
-            Defaults to 0.5.
-        worst (int): Errors to list of each kind. Defaults to 8.
+        detections (list[dict]): Detections in COCO's results format.
+        score_thr (float, optional): Score threshold of the confusion matrix and the
+            lists of errors. Defaults to None, the lowest at which F1 of all classes
+            together is best.
+        iou_thr (float): IoU threshold of a match, except in AP. Defaults to 0.5.
+        worst (int): Number of errors to list of each kind. Defaults to 8.
 
     Returns:
-        dict: For JSON. ``summary`` and each of ``classes`` are rows of a table: AP by
-        :data:`.eval_ap.COLUMNS` and ``by_iou``; ``objects``, ``detections``,
-        ``precision``, ``recall`` and ``f1`` at ``score_thr``. Where there is nothing
-        to divide by stands None.
+        dict: Document for JSON. ``summary`` and each of ``classes`` are table rows: AP
+        by :data:`.average_precision.COLUMNS` and ``by_iou``; ``objects``,
+        ``detections``, ``precision``, ``recall`` and ``f1`` at ``score_thr``.
+        Undefined ratios are None.
     """
     indexed = index_detections(detections, truth)
     precision = AveragePrecision(truth, indexed)
@@ -93,43 +92,42 @@ def _average_precision(precision: AveragePrecision, labels: int | slice) -> dict
 
 
 def _pr_curves(precision: AveragePrecision, classes: tuple[str, ...]) -> dict:
-    return dict(
-        recall=precision.recalls.tolist(),
-        **{
-            name: dict(
-                mean=precision.curve(ious),
-                classes=[precision.curve(ious, label) for label in range(len(classes))],
-            )
-            for name, ious in PR_IOUS.items()
-        },
-    )
+    curves = {
+        name: dict(
+            mean=precision.curve(ious),
+            classes=[precision.curve(ious, label) for label in range(len(classes))],
+        )
+        for name, ious in PR_IOUS.items()
+    }
+    return dict(recall=precision.recalls.tolist(), **curves)
 
 
 def _group(
     errors: list[DetectionError], kinds: dict[str, str], worst: int, matching: Matching
 ) -> dict[str, dict]:
-    """By kind, how many there are and the first of them."""
+    """Count the errors of each kind, and list the first of them."""
     groups = {kind: [e for e in errors if e.kind == kind] for kind in kinds}
     return {
         kind: dict(
             meaning=kinds[kind],
             count=len(group),
-            worst=[_describe(error, matching) for error in group[:worst]],
+            worst=[_to_row(error, matching) for error in group[:worst]],
         )
         for kind, group in groups.items()
     }
 
 
-def _describe(error: DetectionError, matching: Matching) -> dict:
+def _to_row(error: DetectionError, matching: Matching) -> dict:
     image_id = (error.object or error.detection)["image_id"]
-    found = error.detection
+    detection = error.detection
     return dict(
         image_id=image_id,
         image=matching.truth.coco.imgs[image_id]["file_name"],
         reason=error.reason,
         iou=error.iou,
         object=_box(error.object, matching),
-        detection=found and dict(_box(found, matching), score=found["score"]),
+        detection=detection
+        and dict(_box(detection, matching), score=detection["score"]),
     )
 
 

@@ -8,13 +8,13 @@ from .necks import YOLO11PAFPN
 from .task_modules import YOLO11TaskAlignedAssigner
 
 __all__ = [
+    "YOLO11PAFPN",
     "MobileNetV1",
     "SparseBCELoss",
     "YOLO11CSPDarknet",
     "YOLO11Detector",
     "YOLO11Head",
     "YOLO11HeadModule",
-    "YOLO11PAFPN",
     "YOLO11TTAModel",
     "YOLO11TaskAlignedAssigner",
 ]

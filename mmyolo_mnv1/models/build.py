@@ -1,4 +1,4 @@
-"""Building the model of a config."""
+"""Build the model of a config."""
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
@@ -8,10 +8,10 @@ from ..errors import InputError
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """Build the model of a config, with the weights that the constructors give it.
+    """Build the model of a config; its weights are those of the constructors.
 
     Args:
-        cfg (Config): Resolved.
+        cfg (Config): A config without placeholders.
 
     Raises:
         InputError: If the config has no model, or it cannot be built.

@@ -1,33 +1,21 @@
-"""The five scales of YOLO11 and the rules that turn them into widths and depths."""
+"""Compound scaling: the five scales of YOLO11."""
 
-import math
 from typing import NamedTuple
 
 from mmyolo.models.utils import make_divisible, make_round
 
 from ..errors import InputError
 
-#: PyTorch's own initialisation of Conv2d, which YOLO11 keeps; mmcv's ConvModule would
-#: otherwise start from another one.
-TORCH_CONV_INIT = dict(
-    type="Kaiming",
-    layer="Conv2d",
-    a=math.sqrt(5),
-    distribution="uniform",
-    mode="fan_in",
-    nonlinearity="leaky_relu",
-)
-
 
 class Scale(NamedTuple):
-    """Compound scaling of YOLO11 (reference: ultralytics 8.3 ``yolo11.yaml``).
+    """Width and depth rules of a scale (reference: ultralytics 8.3 ``yolo11.yaml``).
 
     Args:
-        depth (float): Multiplies the number of blocks.
-        width (float): Multiplies the number of channels.
+        depth (float): Factor of the number of blocks.
+        width (float): Factor of the number of channels.
         max_channels (int): Cap on the nominal channels, applied before ``width``.
-        c3k (bool): Whether every C3k2 is built of C3k blocks, not only those that
-            the architecture table marks.
+        c3k (bool): Whether every C3k2 has C3k blocks, not only those that the
+            architecture table marks.
     """
 
     depth: float
@@ -36,7 +24,7 @@ class Scale(NamedTuple):
     c3k: bool
 
     def channels(self, nominal: int) -> int:
-        """Channels of a layer whose nominal width is ``nominal``, a multiple of 8."""
+        """Channels, a multiple of 8, of a layer with ``nominal`` channels."""
         return make_divisible(min(nominal, self.max_channels), self.width)
 
     def blocks(self, nominal: int) -> int:

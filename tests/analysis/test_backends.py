@@ -1,14 +1,16 @@
 """Every backend computes what the network computes; what it cannot do is refused."""
 
 import importlib.util
+from functools import cache, partial
 
 import numpy as np
 import pytest
 import torch
 
-from mmyolo_mnv1.analysis.backends import BACKENDS, Setting, get_backend
+from mmyolo_mnv1.analysis.backends import BACKENDS, build_engine, check_backend
 from mmyolo_mnv1.analysis.subject import Subject
 from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.weights import save_checkpoint
 
@@ -29,63 +31,92 @@ def exact(subject):
     return outputs
 
 
-def arrays(outputs):
-    """Boxes and scores of any backend."""
-    return [
-        output.float().numpy()
-        if isinstance(output, torch.Tensor)
-        else output.numpy()
-        if hasattr(output, "numpy")
-        else np.asarray(output)
-        for output in outputs
-    ]
-
-
 def errors(outputs, exact):
-    return [
-        np.abs(a - b.numpy()).max() for a, b in zip(arrays(outputs), exact, strict=True)
-    ]
+    return [np.abs(a - b.numpy()).max() for a, b in zip(outputs, exact, strict=True)]
 
 
-def prepare(name, subject, **setting):
-    backend = get_backend(name, Setting(**setting))
-    return backend.prepare(subject.network, subject.images)
+def arrays(outputs):
+    """Outputs of any runtime in its own type, as NumPy's arrays."""
+    return [o.numpy() if hasattr(o, "numpy") else np.asarray(o) for o in outputs]
+
+
+@cache
+def _build(subject, name, options):
+    check_backend(name, options)
+    return build_engine(subject.network, subject.images, name, options)
+
+
+def build(name, subject, **options):
+    return _build(subject, name, RunOptions("cpu", threads=2)._replace(**options))
 
 
 @pytest.mark.parametrize("name", ["eager", "onnxruntime", "openvino"])
 def test_agrees(subject, exact, name):
     """As closely as PyTorch's own single precision; untrained weights amplify it."""
     with torch.no_grad():
-        bounds = errors(subject.network(subject.images), exact)
+        bounds = errors(arrays(subject.network(subject.images)), exact)
     assert exact[0].shape == (2, 1680, 4) and exact[1].shape == (2, 1680, 10)
     assert all(
         output.std() > 10 * bound for output, bound in zip(exact, bounds, strict=True)
     )
     before = {k: v.clone() for k, v in subject.network.state_dict().items()}
-    run = prepare(name, subject, threads=2)
-    for found, bound in zip(errors(run(subject.images), exact), bounds, strict=True):
+    engine, images = build(name, subject), subject.images.numpy()
+    outputs = engine.run(images)
+    for found, bound in zip(errors(outputs, exact), bounds, strict=True):
         assert found <= 10 * bound
-    other = arrays(run(subject.images.flip(0).flip(3)))
-    assert np.abs(other[0] - arrays(run(subject.images))[0]).max() > 1
+    prepared = engine.prepare(images)
+    for _ in range(2):
+        for timed, output in zip(arrays(prepared()), outputs, strict=True):
+            assert np.array_equal(timed, output)
+    other = engine.run(subject.images.flip(0).flip(3).numpy())
+    assert np.abs(other[0] - outputs[0]).max() > 1
     after = subject.network.state_dict()
     assert all(torch.equal(before[k], after[k]) for k in before)
 
 
-@pytest.mark.slow
-def test_compiled_agrees(subject, exact):
+class Tiny(torch.nn.Module):
+    """A network with outputs as a detector's, that is quickly compiled."""
+
+    memory_format = torch.channels_last
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 14, 3, stride=8, padding=1)
+
+    def forward(self, images):
+        maps = torch.nn.functional.silu(self.conv(images)).flatten(2).transpose(1, 2)
+        return maps[..., :4].float().cumsum(1), maps[..., 4:].sigmoid()
+
+
+@pytest.mark.parametrize(
+    "backend", [pytest.param("inductor", marks=pytest.mark.slow), "eager"]
+)
+def test_compiled_agrees(subject, exact, monkeypatch, backend):
+    """A tiny network by the whole compiler; the detector is traced without a break."""
+    network, images = subject.network, subject.images
+    if backend == "inductor":
+        torch.manual_seed(0)
+        network = Tiny()
+        with torch.no_grad():
+            exact = network.double()(images.double())
+        network.float()
     with torch.no_grad():
-        bounds = errors(subject.network(subject.images), exact)
-    run = prepare("compile", subject)
-    for found, bound in zip(errors(run(subject.images), exact), bounds, strict=True):
+        bounds = errors(arrays(network(images)), exact)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    options = RunOptions("cpu", threads=2)
+    outputs = build_engine(network, images, "compile", options).run(images.numpy())
+    for found, bound in zip(errors(outputs, exact), bounds, strict=True):
         assert found <= 10 * bound
 
 
 @pytest.mark.parametrize("name", ["eager", "openvino"])
 def test_half_precision_is_half(subject, name):
-    full = arrays(prepare(name, subject)(subject.images))
-    outputs = prepare(name, subject, precision="bf16")(subject.images)
-    half = arrays(outputs)
+    images = subject.images.numpy()
+    full = build(name, subject).run(images)
+    engine = build(name, subject, precision="bf16")
+    half = engine.run(images)
     if name == "eager":
+        outputs = engine.prepare(images)()
         assert outputs[0].dtype == torch.float32  # places boxes
         assert outputs[1].dtype == torch.bfloat16
     assert all(np.isfinite(output).all() for output in half)
@@ -100,7 +131,8 @@ def test_maps_lie_channels_last(subject):
 
     stem = subject.network.detector.backbone.stem.conv
     handle = stem.register_forward_pre_hook(look)
-    prepare("eager", subject)(subject.images)
+    engine = build_engine(subject.network, subject.images, "eager", RunOptions("cpu"))
+    engine.run(subject.images.numpy())
     handle.remove()
     assert seen == [True]
 
@@ -111,13 +143,13 @@ def test_maps_lie_channels_last(subject):
 def test_cuda(root, precision):
     config = root / "configs/yolo11_mnv1_n_digits.py"
     subject = Subject(load_config(config), device="cuda")
-    run = prepare("eager", subject, device="cuda", precision=precision)
-    boxes, scores = run(subject.images)
+    engine = build("eager", subject, device="cuda", precision=precision)
+    boxes, scores = engine.prepare(subject.images.cpu().numpy())()
     assert boxes.is_cuda and boxes.isfinite().all() and scores.isfinite().all()
 
 
 @pytest.mark.parametrize(
-    ("name", "setting", "words"),
+    ("name", "options", "words"),
     [
         ("eagre", {}, "backend 'eagre': choose from eager, compile, onnxruntime"),
         ("eager", dict(device="tpu"), "--device tpu: choose cpu or cuda"),
@@ -126,9 +158,9 @@ def test_cuda(root, precision):
         ("onnxruntime", dict(precision="bf16"), "does not run bf16 on cpu"),
     ],
 )
-def test_refuses(name, setting, words):
+def test_refuses(name, options, words):
     with pytest.raises(InputError, match=words) as error:
-        get_backend(name, Setting(**setting))
+        check_backend(name, RunOptions("cpu")._replace(**options))
     assert "\n" not in str(error.value)
 
 
@@ -136,7 +168,7 @@ def test_refuses(name, setting, words):
 @pytest.mark.parametrize("name", BACKENDS)
 def test_refuses_absent_cuda(name):
     with pytest.raises(InputError, match="no CUDA device here: choose cpu"):
-        get_backend(name, Setting(device="cuda"))
+        check_backend(name, RunOptions("cuda"))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +182,7 @@ def test_refuses_absent_cuda(name):
 def test_names_the_package(monkeypatch, name, package):
     monkeypatch.setattr(importlib.util, "find_spec", lambda module: None)
     with pytest.raises(InputError, match=f"{name}: not installed: {package}$"):
-        get_backend(name, Setting())
+        check_backend(name, RunOptions("cpu"))
 
 
 def test_no_compiler(monkeypatch):
@@ -158,7 +190,7 @@ def test_no_compiler(monkeypatch):
     with pytest.raises(
         InputError, match="no C\\+\\+ compiler: apt-get install g\\+\\+"
     ):
-        get_backend("compile", Setting())
+        check_backend("compile", RunOptions("cpu"))
 
 
 def test_subject(subject):

@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from mmyolo_mnv1.analysis.backends import Setting
 from mmyolo_mnv1.analysis.benchmark import benchmark
 from mmyolo_mnv1.analysis.machine import Memory, available_threads, describe_machine
-from mmyolo_mnv1.analysis.timing import Plan, compare_times, spread
+from mmyolo_mnv1.analysis.timing import LatencyPlan, compare_times, spread
+from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.weights import save_checkpoint
 
@@ -21,7 +21,7 @@ def test_in_turn_after_warm_up():
         order.append(name)
         return len(order)
 
-    plan = Plan(rounds=3, warmup=2)
+    plan = LatencyPlan(rounds=3, warmup=2)
     times = plan.time(dict(a=lambda: run("a"), b=lambda: run("b")))
     assert order == ["a", "b"] * 5
     assert times == dict(a=[5, 7, 9], b=[6, 8, 10])
@@ -44,13 +44,13 @@ def test_ratios_are_pair_by_pair():
         (dict(batch=0), "--batch 0: give 1 or more"),
         (dict(rounds=0), "--rounds 0"),
         (dict(warmup=-1), "--warmup -1: give 0 or more"),
-        (dict(setting=Setting(threads=0)), "--threads 0"),
+        (dict(run_options=RunOptions("cpu", threads=0)), "--threads 0"),
         (dict(backends=["eager", "tensor"]), "backend 'tensor': choose from"),
     ],
 )
 def test_refuses_plans(plan, words):
     with pytest.raises(InputError, match=words):
-        Plan(**plan).check()
+        LatencyPlan(**plan).check()
 
 
 def test_memory_is_the_peak():
@@ -76,7 +76,7 @@ def test_benchmark(root, tmp_path):
     """Two networks, one seven times the other's cost, in processes of their own."""
     files = [tmp_path / f"benchmark.{form}" for form in ("json", "csv", "md")]
     configs = [f"{root}/configs/yolo11_{name}.py" for name in ("s", "mnv1_n_a025")]
-    plan = Plan(rounds=5, warmup=1)
+    plan = LatencyPlan(rounds=5, warmup=1)
     table = benchmark(configs, plan, dict(img_scale=(256, 256)))
     table.write(files)
     found = json.loads(files[0].read_text())
@@ -110,9 +110,9 @@ def test_a_process_refuses(root, tmp_path):
     save_checkpoint(dict(x=np.float32(1)), {}, path)
     config = root / "configs/yolo11_mnv1_n_digits.py"
     with pytest.raises(InputError, match="^mmyolo-mnv1: .*weights.pth") as error:
-        benchmark([config], Plan(), checkpoints=[path])
+        benchmark([config], LatencyPlan(), checkpoints=[path])
     assert "\n" not in str(error.value)
     with pytest.raises(InputError, match="1 checkpoints for 2 configs"):
-        benchmark([config, config], Plan(), checkpoints=[path])
+        benchmark([config, config], LatencyPlan(), checkpoints=[path])
     with pytest.raises(InputError, match="has no model"):
-        benchmark([root / "configs/_base_/datasets/coco.py"], Plan())
+        benchmark([root / "configs/_base_/datasets/coco.py"], LatencyPlan())

@@ -7,7 +7,11 @@ from mmdet.structures.bbox import get_box_tensor
 from mmengine.runner import set_random_seed
 from mmyolo.registry import DATASETS
 
-from mmyolo_mnv1.analysis.browse_dataset import browse_dataset, build_fed_dataset, feed
+from mmyolo_mnv1.analysis.browse_dataset import (
+    browse_dataset,
+    build_input_dataset,
+    read_input,
+)
 from mmyolo_mnv1.analysis.pictures import BoxDrawer
 from mmyolo_mnv1.annotations.voc import voc_to_coco
 from mmyolo_mnv1.config import load_config
@@ -30,10 +34,10 @@ def signs(root, digits):
 
 
 def test_boxes_of_validation_are_on_the_letterboxed_photo(cells):
-    fed = build_fed_dataset(cells, "val")
+    fed = build_input_dataset(cells, "val")
     plain = DATASETS.build(cells.val_dataloader.dataset)
     for index in range(5):
-        image, sample = feed(fed, index)
+        image, sample = read_input(fed, index)
         original = plain[index]
         assert image.dtype == np.uint8
         assert (image == original["inputs"].permute(1, 2, 0).numpy()).all()
@@ -50,10 +54,10 @@ def test_boxes_of_validation_are_on_the_letterboxed_photo(cells):
 def test_boxes_of_training_follow_the_digits(signs):
     """Inside a box of a digit there is more contrast than the photo has elsewhere."""
     set_random_seed(0)
-    fed = build_fed_dataset(signs, "train", stage2=True)
+    fed = build_input_dataset(signs, "train", stage2=True)
     inside, everywhere = [], []
     for index in range(len(fed)):
-        image, sample = feed(fed, index)
+        image, sample = read_input(fed, index)
         edges = np.abs(
             cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.CV_32F)
         )
@@ -81,12 +85,12 @@ def test_no_room_is_left_below_wide_photos(cells, tmp_path):
     (path,) = browse_dataset(cells, tmp_path, "val", grid=(1, 2))
     picture = cv2.imread(str(path))
     height, width = picture.shape[0] - 32, picture.shape[1] // 2 - 8
-    image, _ = feed(build_fed_dataset(cells, "val"), 0)
+    image, _ = read_input(build_input_dataset(cells, "val"), 0)
     assert (height, width) == image.shape[:2] and height < width
 
 
 def test_boxes_are_drawn_where_they_are(signs):
-    image, sample = feed(build_fed_dataset(signs, "val"), 0)
+    image, sample = read_input(build_input_dataset(signs, "val"), 0)
     side = 2 * max(image.shape[:2])
     drawn = BoxDrawer("0123456789", cell=side)(image, sample)
     changed = (drawn != cv2.resize(image, (side, side))).any(2)
@@ -146,14 +150,14 @@ def test_refuses(signs, tmp_path, options, words):
     assert not (tmp_path / "out").exists()
 
 
-def test_command_line(root, digits, tmp_path, python):
-    tool = root / "tools/analysis_tools/browse_dataset.py"
+def test_command_line(root, digits, tmp_path, tool):
+    script = "tools/analysis_tools/browse_dataset.py"
     config = root / "configs/yolo11_mnv1_n_digits.py"
     options = [f"data_root={digits}", "--grid", "1x2"]
-    arguments = [tool, config, "--out", tmp_path, "--cfg-options", *options]
-    done = python(*arguments)
+    arguments = [script, config, "--out", tmp_path, "--cfg-options", *options]
+    done = tool(*arguments)
     assert done.returncode == 0, done.stderr
     assert f"wrote {tmp_path / 'train_1.png'}" in done.stdout
-    done = python(tool, config, "--split", "val", "--stage2", "--out", tmp_path)
+    done = tool(script, config, "--split", "val", "--stage2", "--out", tmp_path)
     assert done.returncode == 1
     assert "val has no second pipeline" in done.stderr.splitlines()[-1]

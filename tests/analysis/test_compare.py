@@ -1,30 +1,18 @@
-"""The headline table: counts, latency against a peer, mAP; bad input."""
+"""The headline table: counts, latency, mAP; bad input."""
 
-import importlib.util
 import json
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from matplotlib import pyplot as plt
 
-from benchmarks.harness.peers import PEERS, build_peer
 from mmyolo_mnv1.analysis.compare import compare, read_map
 from mmyolo_mnv1.analysis.compare_figure import draw_comparison
-from mmyolo_mnv1.analysis.subject import Subject
-from mmyolo_mnv1.analysis.timing import Plan
-from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.analysis.timing import LatencyPlan
 from mmyolo_mnv1.errors import InputError
 
 SMALL = dict(img_scale=(96, 96))
-
-
-@pytest.fixture
-def ultralytics(tmp_path, monkeypatch):
-    """Ultralytics, with its settings in a temporary folder."""
-    pytest.importorskip("ultralytics", reason="Ultralytics is not installed")
-    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))
 
 
 @pytest.fixture
@@ -33,43 +21,21 @@ def configs(root):
     return [f"{root}/configs/{name}.py" for name in names]
 
 
-def test_peer_has_our_weights(ultralytics, configs):
-    subject = Subject(load_config(configs[0], dict(img_scale=(320, 320))))
-    for name, memory_format in PEERS.items():
-        peer = build_peer(name, subject)
-        assert peer.memory_format == memory_format and not peer.training
-        assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in peer.modules())
-        with torch.no_grad():
-            boxes, scores = subject.network(subject.images)
-            xywh, peers_scores = peer(subject.images)
-        centre, size = xywh.transpose(1, 2).split(2, 2)
-        xyxy = torch.cat([centre - size / 2, centre + size / 2], 2)
-        torch.testing.assert_close(boxes, xyxy, atol=0.05, rtol=0)
-        torch.testing.assert_close(
-            scores, peers_scores.transpose(1, 2), atol=1e-5, rtol=0
-        )
-
-
-def test_table_and_picture(ultralytics, configs, tmp_path):
+def test_table_and_picture(configs, tmp_path):
     metrics = tmp_path / "metrics.json"
     metrics.write_text(json.dumps({"coco/bbox_mAP": 0.375}))
-    plan = Plan(rounds=4, warmup=1)
-    maps, peers = [str(metrics), "none"], ["ultralytics-channels-last"]
-    table = compare(configs, plan, SMALL, maps=maps, peers=peers)
-    ours, mobilenet, peer = table.rows
+    plan = LatencyPlan(rounds=4, warmup=1)
+    table = compare(configs, plan, SMALL, maps=[str(metrics), "none"])
+    ours, mobilenet = table.rows
     assert [row["model"] for row in table.rows] == [
         "yolo11_n_bccd",
         "yolo11_mnv1_n_bccd",
-        "yolo11_n_bccd, ultralytics-channels-last",
     ]
-    assert ours["conv_flops"] == 2 * ours["conv_macs"] == peer["conv_flops"]
-    assert (ours["mAP"], mobilenet["mAP"], peer["mAP"]) == (0.375, None, None)
+    assert ours["conv_flops"] == 2 * ours["conv_macs"]
+    assert (ours["mAP"], mobilenet["mAP"]) == (0.375, None)
     for row in table.rows:
         pairs = np.divide(ours["eager_network_ms_all"], row["eager_network_ms_all"])
         assert row["eager_ratio"] == pytest.approx(np.median(pairs), rel=1e-2)
-    pairs = np.divide(peer["eager_network_ms_all"], ours["eager_network_ms_all"])
-    assert peer["eager_this_over_ours"] == pytest.approx(np.median(pairs), rel=1e-2)
-    assert "eager_this_over_ours" not in ours
 
     figure = draw_comparison(table)
     titles = [ax.get_title() for ax in figure.axes]
@@ -82,14 +48,13 @@ def test_table_and_picture(ultralytics, configs, tmp_path):
     assert [text.get_text() for text in figure.axes[3].texts] == [
         "0.375",
         "not given",
-        "not given",
     ]
     plt.close(figure)
 
     files = [tmp_path / f"compare{form}" for form in (".json", ".csv", ".md", ".png")]
     table.write(files, lambda: draw_comparison(table))
     assert json.loads(files[0].read_text())["rows"][1]["params"] == mobilenet["params"]
-    assert "eager, this / ours" in files[2].read_text()
+    assert "eager, first / this" in files[2].read_text()
     assert cv2.imread(str(files[3])).std() > 10
     assert len(list(tmp_path.glob("compare*"))) == 4 and not list(tmp_path.glob(".*"))
 
@@ -125,23 +90,14 @@ def test_maps(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (dict(peers=["detectron"]), "--peer detectron: choose from ultralytics"),
         (dict(maps=["0.5"]), "--map: 1 for 2 configs"),
         (dict(checkpoints=["a.pth"]), "1 checkpoints for 2 configs"),
-        (dict(plan=Plan(backends=["caffe"])), "backend 'caffe': choose from"),
+        (dict(plan=LatencyPlan(backends=["caffe"])), "backend 'caffe': choose from"),
         (dict(options=dict(img_scale=(100, 96))), "multiples of 32"),
     ],
 )
 def test_refuses(configs, options, words):
-    plan = options.pop("plan", Plan())
+    plan = options.pop("plan", LatencyPlan())
     with pytest.raises(InputError, match=words) as error:
         compare(configs, plan, **options)
     assert "\n" not in str(error.value)
-
-
-def test_peer_needs_its_backbone_and_package(configs, monkeypatch):
-    with pytest.raises(InputError, match="no config has YOLO11's own backbone"):
-        compare(configs[1:], Plan(), peers=["ultralytics"])
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="not installed: pip install ultralytics$"):
-        compare(configs, Plan(), peers=["ultralytics"])

@@ -1,6 +1,7 @@
 """Statistics of datasets: the numbers, and that the pictures show them."""
 
 import json
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -9,10 +10,11 @@ from matplotlib import pyplot as plt
 
 from mmyolo_mnv1.analysis.dataset_analysis import config_stats, file_stats, stats_table
 from mmyolo_mnv1.analysis.dataset_figures import draw_figures, draw_stats
-from mmyolo_mnv1.annotations.coco import add_box, coco_dict, write_json
+from mmyolo_mnv1.annotations.coco import add_box, coco_dict
 from mmyolo_mnv1.annotations.voc import voc_to_coco
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
+from mmyolo_mnv1.files import write_json
 
 SIZES = [(31.9, 31.9), (64, 16), (32, 32), (95, 95), (192, 48), (96, 96), (300, 200)]
 
@@ -61,10 +63,10 @@ def test_numbers_of_a_config(cells, tmp_path):
         counts = np.histogram(areas, [0, 32**2, 96**2, np.inf])[0]
         assert list(s.bands.values()) == counts.tolist()
         assert s.input_size == (320, 320) and (s.zooms == 0.5).all()
-    table = stats_table(stats)
+    table = stats_table(stats).markdown()
     rows = [line.strip("| ").split() for line in table.splitlines()]
-    assert "RBC | 2381 | 967 | 805".split() in rows
-    assert "boxes | 2804 | 1137 | 945".split() in rows
+    assert ["RBC", "|", "2381", "|", "967", "|", "805"] in rows
+    assert ["boxes", "|", "2804", "|", "1137", "|", "945"] in rows
     assert [s.name for s in config_stats(cells, ["val"])] == ["val"]
     cells.test_dataloader = cells.val_dataloader  # as in many configs
     assert [s.name for s in config_stats(cells)] == ["train", "val"]
@@ -113,8 +115,7 @@ def test_eighty_classes_are_readable(tmp_path):
     figure.canvas.draw()
     boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
     assert len(boxes) == 80
-    pairs = zip(boxes, boxes[1:], strict=False)
-    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in pairs)
+    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in pairwise(boxes))
     assert min(box.x0 for box in boxes) >= 0
     plt.close("all")
 
@@ -123,7 +124,10 @@ def test_nothing_but_a_crowd(small, tmp_path):
     document = json.loads(small.read_text())
     write_json(document | {"annotations": document["annotations"][-1:]}, small)
     stats = file_stats([small])
-    assert stats[0].per_image.tolist() == [0, 0] and "bird" in stats_table(stats)
+    assert (
+        stats[0].per_image.tolist() == [0, 0]
+        and "bird" in stats_table(stats).markdown()
+    )
     assert len(draw_stats(stats, tmp_path / "out")) == 3
 
 
@@ -158,18 +162,18 @@ def test_refuses_a_split_that_is_not_there(cells):
         config_stats(cells, ["test"])
 
 
-def test_command_line(root, small, digits, tmp_path, python):
-    tool = root / "tools/analysis_tools/dataset_analysis.py"
-    done = python(tool, small, "--out", tmp_path / "out")
+def test_command_line(root, small, digits, tmp_path, tool):
+    script = "tools/analysis_tools/dataset_analysis.py"
+    done = tool(script, small, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert f"wrote {tmp_path / 'out/classes.png'}" in done.stdout
     assert "cat" in done.stdout
     config = root / "configs/yolo11_mnv1_n_digits.py"
     arguments = ["--split", "train", "--cfg-options", f"data_root={digits}"]
-    done = python(tool, config, "--out", tmp_path / "two", *arguments)
+    done = tool(script, config, "--out", tmp_path / "two", *arguments)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "two/box_sizes.png").is_file()
-    done = python(tool, small, config, "--out", tmp_path / "three")
+    done = tool(script, small, config, "--out", tmp_path / "three")
     assert done.returncode == 1
     assert "give one config, or only .json files" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "three").exists()

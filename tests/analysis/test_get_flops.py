@@ -2,10 +2,12 @@
 
 import csv
 import json
+from itertools import chain
 
 import pytest
 import torch
 from mmcv.cnn import ConvModule
+from mmengine.analysis import ActivationAnalyzer, FlopAnalyzer, parameter_count
 from mmengine.registry import MODELS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -66,6 +68,18 @@ def test_attention_and_parts(root):
     assert neck["macs"] - neck["conv_macs"] == attention
 
 
+def test_mmengine_counts_the_same(root):
+    """Its analyzers trace real tensors: slow, but independent."""
+    model = build_model(load_config(root / "configs/yolo11_mnv1_n_digits.py"))
+    found = measure_complexity(model, (64, 64))
+    model.train(False)
+    inputs = (torch.zeros(1, 3, 64, 64),)
+    flops = FlopAnalyzer(model, inputs).by_operator()
+    assert flops["conv"] + flops["matmul"] == found["macs"]
+    assert ActivationAnalyzer(model, inputs).total() == found["activations"]
+    assert parameter_count(model)[""] == found["params"]
+
+
 def test_layers_by_hand():
     model = nn.Sequential(
         ConvModule(3, 8, 3, stride=2, padding=1, norm_cfg=dict(type="BN")),
@@ -115,7 +129,7 @@ def test_fused_computes_the_same(root, config):
     assert any(isinstance(m, _BatchNorm) for m in model.modules())
     with torch.no_grad():
         found, expected = fused(images), model(images)
-    for a, b in zip(sum(found, []), sum(expected, []), strict=True):
+    for a, b in zip(chain(*found), chain(*expected), strict=True):
         assert b.std() > 0.01
         torch.testing.assert_close(a, b, atol=1e-9, rtol=0)
 
@@ -149,13 +163,13 @@ def test_tables(root):
         assert sum(layer[count] for layer in layers) == digits[count]
 
 
-def test_tool(root, python, tmp_path):
-    tool = root / "tools/get_flops.py"
-    assert tool.samefile(root / "tools/analysis_tools/get_flops.py")
+def test_tool(root, tool, tmp_path):
+    script = root / "tools/get_flops.py"
+    assert script.samefile(root / "tools/analysis_tools/get_flops.py")
     config = root / "configs/yolo11_mnv1_n_digits.py"
     files = [tmp_path / f"deep/flops.{form}" for form in ("json", "csv", "md")]
-    done = python(
-        *(tool, config, "--shape", 64, 96, "--layers"),
+    done = tool(
+        *(script, config, "--shape", 64, 96, "--layers"),
         *("--cfg-options", "model.backbone.alpha=0.5", "--out", *files),
     )
     assert done.returncode == 0, done.stderr
@@ -199,9 +213,9 @@ def test_refuses(root, config, shape, options, words):
     assert "\n" not in str(error.value)
 
 
-def test_refuses_before_it_counts(root, python, tmp_path):
-    tool, config = root / "tools/get_flops.py", root / "configs/yolo11_n.py"
-    done = python(tool, config, "--out", tmp_path / "flops.txt")
+def test_refuses_before_it_counts(root, tool, tmp_path):
+    config = root / "configs/yolo11_n.py"
+    done = tool("tools/get_flops.py", config, "--out", tmp_path / "flops.txt")
     assert done.returncode == 1
     assert done.stderr.strip().endswith("name a file ending in .json, .csv, .md")
     assert len(done.stderr.strip().splitlines()) == 1

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from mmyolo_mnv1.analysis import plot_tradeoff as sweeping
 from mmyolo_mnv1.analysis.complexity import measure_complexity
 from mmyolo_mnv1.analysis.plot_tradeoff import sweep
-from mmyolo_mnv1.analysis.timing import Plan
+from mmyolo_mnv1.analysis.timing import LatencyPlan
 from mmyolo_mnv1.analysis.tradeoff_figure import draw_tradeoff
 from mmyolo_mnv1.analysis.tradeoff_variants import (
     Variant,
@@ -134,7 +134,7 @@ def test_sweep_times_against_the_reference(points, tmp_path, monkeypatch):
             return {self.name: self}
 
     monkeypatch.setattr(sweeping, "workers", Fake)
-    plan, path = Plan(rounds=3), tmp_path / "sweep.json"
+    plan, path = LatencyPlan(rounds=3), tmp_path / "sweep.json"
     table = sweep([points[0], points[2]], path, plan, SMALL)
     assert [row["network_ms"] for row in table.rows] == [10, 5]
     assert [row["relative_latency"] for row in table.rows] == [1, 0.5]
@@ -144,7 +144,10 @@ def test_sweep_times_against_the_reference(points, tmp_path, monkeypatch):
     assert len(Fake.started) == 3  # nothing is missing
 
     for change, words in (
-        (dict(plan=Plan(rounds=4)), "a sweep of another plan: name another file"),
+        (
+            dict(plan=LatencyPlan(rounds=4)),
+            "a sweep of another plan: name another file",
+        ),
         (dict(plan=None), "another plan"),
         (dict(options={}), "another options"),
         (dict(points=points[1:]), "another reference"),
@@ -153,7 +156,7 @@ def test_sweep_times_against_the_reference(points, tmp_path, monkeypatch):
         with pytest.raises(InputError, match=words):
             sweep(path=path, **{**arguments, **change})
     with pytest.raises(InputError, match="a sweep has one"):
-        sweep(points, path, Plan(backends=("eager", "compile")))
+        sweep(points, path, LatencyPlan(backends=("eager", "compile")))
 
 
 def test_picture(points, tmp_path):
@@ -214,11 +217,11 @@ def test_refuses(points, tmp_path):
         sweep([point], tmp_path / "other.json", options=SMALL)
 
 
-def test_tool(root, python, tmp_path):
-    tool = root / "tools/analysis_tools/plot_tradeoff.py"
+def test_tool(root, tool, tmp_path):
     out = [tmp_path / f"tradeoff.{form}" for form in ("png", "md", "json")]
-    done = python(
-        *(tool, "--scales", "n", "--alphas", 0.25, "--rhos", "1", "4/7"),
+    done = tool(
+        "tools/analysis_tools/plot_tradeoff.py",
+        *("--scales", "n", "--alphas", 0.25, "--rhos", "1", "4/7"),
         *("--data", tmp_path / "data.json", "--out", *out),
         cwd=root,
     )

@@ -1,4 +1,4 @@
-"""labelme to COCO, on real photos and on damaged files."""
+"""labelme to COCO, with real photos and with damaged files."""
 
 import base64
 import io
@@ -14,6 +14,8 @@ from mmyolo_mnv1.annotations.coco import count_boxes
 from mmyolo_mnv1.annotations.labelme import labelme_to_coco
 from mmyolo_mnv1.annotations.splits import RandomSplit
 from mmyolo_mnv1.errors import InputError
+
+TOOL = "tools/dataset_converters/labelme_to_coco.py"
 
 ALL = RandomSplit({"train": 1})
 CAT = dict(label="cat", shape_type="rectangle", points=[[300.5, 200], [100, 50]])
@@ -43,7 +45,7 @@ def annotate(folder, name, *shapes, **fields):
 
 @pytest.fixture
 def labelme(tmp_path):
-    """Two photos: a, of 451 x 300 px, with a cat; b, of 640 x 427 px, with nothing."""
+    """Photos a (451 x 300 px, one cat) and b (640 x 427 px, no object)."""
     src = tmp_path / "labelme"
     annotate(src, "a", CAT, imageWidth=451, imageHeight=300)
     annotate(src, "b", imageWidth=640, imageHeight=427)
@@ -102,12 +104,11 @@ def test_parts_of_one_object_get_one_box(labelme, tmp_path):
     ]
 
 
-def test_points_and_lines_are_dropped_and_named(labelme, tmp_path, root, python):
+def test_points_and_lines_are_dropped_and_listed(labelme, tmp_path, tool):
     line = dict(label="whisker", shape_type="line", points=[[1, 1], [9, 9]])
     point = dict(label="nose", shape_type="point", points=[[5, 5]])
     path = annotate(labelme, "a", line, CAT, point, line)
-    tool = root / "tools/dataset_converters/labelme_to_coco.py"
-    done = python(tool, labelme, tmp_path / "out", "--splits", "all=1")
+    done = tool(TOOL, labelme, tmp_path / "out", "--splits", "all=1")
     assert done.returncode == 0, done.stderr
     rows = [text.strip("| ").split() for text in done.stdout.splitlines()]
     for row in (
@@ -126,20 +127,20 @@ def test_points_and_lines_are_dropped_and_named(labelme, tmp_path, root, python)
     assert f"all dropped {path}:{starts[2]}: nose: shape is a point" in done.stdout
 
 
-def test_photo_in_the_file(labelme, tmp_path):
+def test_embedded_photo(labelme, tmp_path):
     (labelme / "a.jpg").unlink()
     content = encode("chelsea")
     embedded = base64.b64encode(content).decode()
     annotate(labelme, "a", CAT, imageData=embedded, imageWidth=451, imageHeight=300)
     assert boxes(labelme, tmp_path) == [[100, 50, 200.5, 150]]
     assert (tmp_path / "out/images/a.jpg").read_bytes() == content
-    labelme_to_coco(labelme, tmp_path / "out", ALL)  # the same photo is no obstacle
+    labelme_to_coco(labelme, tmp_path / "out", ALL)  # the same photo may exist
     (tmp_path / "out/images/a.jpg").write_bytes(b"another")
     with pytest.raises(InputError, match="out/images/a.jpg exists and is not"):
         labelme_to_coco(labelme, tmp_path / "out", ALL)
 
 
-def test_photo_in_the_file_is_named_by_its_format(labelme, tmp_path):
+def test_embedded_photo_gets_the_suffix_of_its_format(labelme, tmp_path):
     embedded = base64.b64encode(encode("chelsea", "PNG")).decode()
     annotate(labelme, "a", CAT, imagePath="scan.tif", imageData=embedded)
     coco = labelme_to_coco(labelme, tmp_path / "out", ALL)["train"].coco
@@ -150,7 +151,7 @@ def test_photo_in_the_file_is_named_by_its_format(labelme, tmp_path):
 def test_subfolders_keep_photos_apart(labelme, tmp_path):
     annotate(labelme / "day2", "a", CAT)
     (labelme / "day2/a.jpg").write_bytes(encode("coffee"))
-    out = labelme / "coco"  # inside of SRC: not read the second time
+    out = labelme / "coco"  # inside SRC: must not be read the second time
     for _ in range(2):
         coco = labelme_to_coco(labelme, out, ALL)["train"].coco
         names = [image["file_name"] for image in coco["images"]]
@@ -226,10 +227,9 @@ def test_refuses_missing_parts(labelme):
     refused(labelme, "has no *.json")
 
 
-def test_command_line_refuses(labelme, tmp_path, root, python):
+def test_command_line_refuses(labelme, tmp_path, tool):
     annotate(labelme, "a", dict(CAT, label=None))
-    tool = root / "tools/dataset_converters/labelme_to_coco.py"
-    done = python(tool, labelme, tmp_path / "out")
+    done = tool(TOOL, labelme, tmp_path / "out")
     assert done.returncode == 1 and not done.stdout
     assert len(done.stderr.strip().splitlines()) == 1
     assert "a.json:5: label is None" in done.stderr

@@ -1,4 +1,4 @@
-"""The embedded default dataset."""
+"""The default dataset of digits."""
 
 import hashlib
 import json
@@ -14,6 +14,8 @@ from mmyolo_mnv1.annotations.digits import (
     make_digits,
 )
 from mmyolo_mnv1.errors import InputError
+
+TOOL = "tools/dataset_converters/make_digits.py"
 
 
 def digest(folder):
@@ -67,7 +69,7 @@ def test_second_call_does_nothing(digits):
     assert digest(digits) == before
 
 
-def test_refuses_another_dataset_in_its_place(digits):
+def test_refuses_an_output_folder_of_another_dataset(digits):
     before = digest(digits)
     with pytest.raises(InputError, match="exists and was not made with"):
         make_digits(digits, 16, 6, 96, seed=5)
@@ -81,17 +83,21 @@ def test_bad_numbers(tmp_path, bad):
     assert not list(tmp_path.iterdir())
 
 
-def test_interrupted_call_leaves_nothing_finished(tmp_path):
-    def broken(items):
-        for item in items:
-            if item == 2:
-                raise KeyboardInterrupt
-            yield item
+def test_interrupted_call_leaves_no_dataset(tmp_path, monkeypatch):
+    written = []
+
+    def interrupt(path, *args):
+        written.append(path)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        return True
 
     out = tmp_path / "digits"
-    with pytest.raises(KeyboardInterrupt):
-        make_digits(out, 4, 2, 96, progress=broken)
-    assert not out.exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(cv2, "imwrite", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            make_digits(out, 4, 2, 96)
+    assert not list(tmp_path.iterdir())
     assert make_digits(out, 4, 2, 96)
 
 
@@ -102,11 +108,10 @@ def test_unwritable_image_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "digits").exists()
 
 
-def test_command_line(root, python, tmp_path):
-    tool = root / "tools/dataset_converters/make_digits.py"
+def test_command_line(tool, tmp_path):
     args = ("--out", tmp_path / "d", "--train", 2, "--val", 1, "--size", 96)
-    assert "written" in python(tool, *args).stdout
-    assert "already there" in python(tool, *args).stdout
-    refused = python(tool, *args, "--seed", 3)
+    assert "written" in tool(TOOL, *args).stdout
+    assert "already there" in tool(TOOL, *args).stdout
+    refused = tool(TOOL, *args, "--seed", 3)
     assert refused.returncode == 1
     assert len(refused.stderr.strip().splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Dividing images: repeatable, exact, and refusing what makes no sense."""
+"""Random splits: repeatable, of exact size, invalid fractions refused."""
 
 import random
 
@@ -14,21 +14,21 @@ def named(count):
     return {f"photo_{i:04d}": i for i in range(count)}
 
 
-def test_divides_everything_by_the_shares():
+def test_splits_all_images_by_the_shares():
     parts = RandomSplit(SHARES)(named(1000))
     assert {split: len(items) for split, items in parts.items()} == {
         "train": 800,
         "val": 100,
         "test": 100,
     }
-    assert sorted(sum(parts.values(), [])) == list(range(1000))
+    assert sorted(i for items in parts.values() for i in items) == list(range(1000))
     assert parts["train"] == sorted(parts["train"]) != list(range(800))
 
 
-def test_is_the_same_today_and_in_any_order():
+def test_does_not_depend_on_the_order_of_images():
     items = list(named(100).items())
     parts = RandomSplit(SHARES, seed=0)(dict(items))
-    # By sha256sum and sort; so every machine, Python and release divides alike.
+    # Computed by sha256sum and sort: the same on every machine and in every release.
     assert parts["val"] == [10, 40, 44, 72, 75, 76, 79, 83, 88, 97]
     random.Random(0).shuffle(items)
     assert RandomSplit(SHARES, seed=0)(dict(items)) == parts

@@ -1,4 +1,4 @@
-"""Pascal VOC to COCO, on real data and on damaged files."""
+"""Pascal VOC to COCO, with real data and with damaged files."""
 
 import json
 import shutil
@@ -12,6 +12,8 @@ from mmyolo_mnv1.annotations.coco import count_boxes
 from mmyolo_mnv1.annotations.splits import RandomSplit
 from mmyolo_mnv1.annotations.voc import voc_to_coco
 from mmyolo_mnv1.errors import InputError
+
+TOOL = "tools/dataset_converters/voc_to_coco.py"
 
 XML = """<annotation>
   <size><width>999</width><height>1</height></size>
@@ -32,7 +34,7 @@ XML = """<annotation>
 
 @pytest.fixture
 def voc(tmp_path):
-    """Two images of 64 x 48 px; the second box of each reaches past the right edge."""
+    """Two images of 64 x 48 px; the second box of each exceeds the right edge."""
     src = tmp_path / "voc"
     for folder in ("Annotations", "ImageSets/Main", "JPEGImages"):
         (src / folder).mkdir(parents=True)
@@ -57,12 +59,11 @@ def test_coordinates_clipping_and_size(voc, tmp_path):
     assert (tmp_path / "out/images/b.jpg").is_file()
 
 
-def test_divides_a_folder_without_image_sets(voc, tmp_path, root, python):
+def test_splits_a_folder_without_image_sets(voc, tmp_path, tool):
     shutil.rmtree(voc / "ImageSets")
-    tool = root / "tools/dataset_converters/voc_to_coco.py"
-    done = python(tool, voc, tmp_path / "out")
+    done = tool(TOOL, voc, tmp_path / "out")
     assert done.returncode == 1 and "divided by --splits train=0.8" in done.stderr
-    done = python(tool, voc, tmp_path / "out", "--split", "train=0.5", "test=0.5")
+    done = tool(TOOL, voc, tmp_path / "out", "--split", "train=0.5", "test=0.5")
     assert done.returncode == 0, done.stderr
     names = [
         COCO(str(tmp_path / "out/annotations" / f"{split}.json")).imgs[1]["file_name"]
@@ -80,7 +81,7 @@ def test_a_box_that_repeats_another_is_dropped(voc, tmp_path):
     result = voc_to_coco(voc, tmp_path / "out", ["train"])["train"]
     assert count_boxes(result.coco) == {"cat": 1, "dog": 1}
     path = voc / "Annotations/b.xml"
-    assert [(drop.reason, drop.what) for drop in result.dropped] == [
+    assert [(drop.reason, drop.description) for drop in result.dropped] == [
         ("repeats another box", f"{path}:14: cat"),
         ("repeats another box", f"{path}:19: dog"),
     ]
@@ -167,7 +168,7 @@ def test_split_with_byte_order_mark(voc, tmp_path):
 def test_refuses_another_photo_of_the_same_name(voc, tmp_path):
     out = tmp_path / "out"
     voc_to_coco(voc, out, ["train"])
-    voc_to_coco(voc, out, ["train"])  # the same photos are no obstacle
+    voc_to_coco(voc, out, ["train"])  # the same photos may exist
     before = (out / "annotations/train.json").read_bytes()
     (out / "images/b.jpg").unlink()
     (out / "images/b.jpg").write_bytes(b"another photo")
@@ -203,9 +204,8 @@ def test_refuses_missing_parts(voc, tmp_path):
     assert not out.exists()
 
 
-def test_bccd(bccd, tmp_path, root, python):
-    tool = root / "tools/dataset_converters/voc_to_coco.py"
-    done = python(tool, bccd, tmp_path / "o", "--splits", "train", "val", "test")
+def test_bccd(bccd, tmp_path, tool):
+    done = tool(TOOL, bccd, tmp_path / "o", "--splits", "train", "val", "test")
     assert done.returncode == 0, done.stderr
     assert "BloodImage_00343.xml:50: RBC of 0 x 0 px" in done.stdout
     documents = [
@@ -217,9 +217,8 @@ def test_bccd(bccd, tmp_path, root, python):
     assert len(list((tmp_path / "o/images").iterdir())) == 364
 
 
-def test_command_line_refuses(voc, tmp_path, root, python):
+def test_command_line_refuses(voc, tmp_path, tool):
     damage(voc, "<name>cat</name>", "")
-    tool = root / "tools/dataset_converters/voc_to_coco.py"
-    done = python(tool, voc, tmp_path / "out", "--splits", "train")
+    done = tool(TOOL, voc, tmp_path / "out", "--splits", "train")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1 and "b.xml:3" in done.stderr

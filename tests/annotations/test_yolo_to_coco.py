@@ -1,4 +1,4 @@
-"""Ultralytics YOLO to COCO, on real data and on damaged files."""
+"""Ultralytics YOLO to COCO, with real photos and with damaged files."""
 
 import pytest
 from PIL import Image
@@ -9,6 +9,8 @@ from mmyolo_mnv1.annotations.coco import count_boxes
 from mmyolo_mnv1.annotations.splits import RandomSplit
 from mmyolo_mnv1.annotations.yolo import yolo_to_coco
 from mmyolo_mnv1.errors import InputError
+
+TOOL = "tools/dataset_converters/yolo_to_coco.py"
 
 YAML = """path: .
 train: images/train
@@ -81,11 +83,11 @@ def test_boxes_polygons_and_photos_of_the_same_name(yolo, tmp_path):
         assert placed.read_bytes() == original.read_bytes()
 
 
-def test_splits_by_name_and_anew(yolo, tmp_path):
+def test_splits_by_name_and_by_shares(yolo, tmp_path):
     yaml = yolo / "data.yaml"
     assert list(yolo_to_coco(yaml, tmp_path / "one", ["val"])) == ["val"]
-    divide = RandomSplit({"train": 0.67, "test": 0.33})
-    results = yolo_to_coco(yaml, tmp_path / "anew", divide)
+    split = RandomSplit({"train": 0.67, "test": 0.33})
+    results = yolo_to_coco(yaml, tmp_path / "two", split)
     names = [i["file_name"] for r in results.values() for i in r.coco["images"]]
     assert sorted(names) == ["train/a.jpg", "train/empty.png", "val/a.jpg"]
     assert [len(r.coco["images"]) for r in results.values()] == [2, 1]
@@ -132,13 +134,12 @@ def test_linked_photo_and_list_that_starts_from_the_dataset(yolo, tmp_path):
     assert not placed.is_symlink()
 
 
-def test_what_is_dropped_is_counted_and_named(yolo, tmp_path, root, python):
+def test_dropped_annotations_are_counted_and_listed(yolo, tmp_path, tool):
     labels = yolo / "labels/train/a.txt"
     save_labels(labels, CAT, CAT, POLYGON, CAT, "1 0.5 0.5 0 0.2", "1 1 1 .2 .2")
     save_labels(yolo / "labels/train/lost.txt", CAT)
     save_labels(yolo / "labels/train/classes.txt", "cat", "rocket")
-    tool = root / "tools/dataset_converters/yolo_to_coco.py"
-    done = python(tool, yolo / "data.yaml", tmp_path / "out")
+    done = tool(TOOL, yolo / "data.yaml", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     rows = [line.strip("| ").split() for line in done.stdout.splitlines()]
     for row in (
@@ -159,9 +160,9 @@ def test_what_is_dropped_is_counted_and_named(yolo, tmp_path, root, python):
     assert done.stdout.count("train dropped ") == 4
 
 
-def test_photo_turned_by_exif(yolo, tmp_path):
+def test_photo_rotated_by_exif(yolo, tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter, as phones write it
+    exif[0x0112] = 6  # rotated by 90°, as phones write it
     path = yolo / "images/train/a.jpg"
     Image.fromarray(photos.chelsea()).save(path, exif=exif)
     coco = yolo_to_coco(yolo / "data.yaml", tmp_path / "out", ["train"])["train"].coco
@@ -169,10 +170,9 @@ def test_photo_turned_by_exif(yolo, tmp_path):
     assert coco["annotations"][0]["bbox"] == [75, 135.3, 150, 180.4]
 
 
-def test_photos_in_two_splits_are_told(yolo, tmp_path, root, python):
+def test_photos_in_two_splits_are_reported(yolo, tmp_path, tool):
     edit(yolo / "data.yaml", "val: images/val", "val: images/train")
-    tool = root / "tools/dataset_converters/yolo_to_coco.py"
-    done = python(tool, yolo / "data.yaml", tmp_path / "out")
+    done = tool(TOOL, yolo / "data.yaml", tmp_path / "out")
     assert "2 images are in both train and val" in done.stdout
 
 
@@ -260,15 +260,14 @@ def test_refuses_photos_that_need_the_same_name(yolo):
     refused(yolo, "yolo/train/images/a.jpg and ", "would both be", "rename one")
 
 
-def test_command_line_refuses(yolo, tmp_path, root, python):
+def test_command_line_refuses(yolo, tmp_path, tool):
     save_labels(yolo / "labels/val/a.txt", "7 0.5 0.5 0.1 0.1")
-    tool = root / "tools/dataset_converters/yolo_to_coco.py"
-    done = python(tool, yolo / "data.yaml", tmp_path / "out")
+    done = tool(TOOL, yolo / "data.yaml", tmp_path / "out")
     assert done.returncode == 1 and not done.stdout
     assert len(done.stderr.strip().splitlines()) == 1
     assert "labels/val/a.txt:1: class 7" in done.stderr
     (tmp_path / "file").touch()
     save_labels(yolo / "labels/val/a.txt", CAT)
-    done = python(tool, yolo / "data.yaml", tmp_path / "file" / "out")
+    done = tool(TOOL, yolo / "data.yaml", tmp_path / "file" / "out")
     assert done.returncode == 1 and "file/out cannot be written" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

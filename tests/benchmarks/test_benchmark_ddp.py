@@ -1,4 +1,4 @@
-"""Measuring several processes against one."""
+"""Training speed with several processes against one."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from benchmarks.training.benchmark_ddp import DDPPlan, benchmark_ddp
 from mmyolo_mnv1.errors import InputError
 
 
+@pytest.mark.train
 def test_measures_each_number_of_processes(root):
     options = {"img_scale": (64, 64), "train_dataloader.batch_size": 2}
     plan = DDPPlan(processes=(1, 2), rounds=1, iterations=2, warmup=1)
@@ -37,7 +38,7 @@ def test_bad_plans(plan, words):
         benchmark_ddp("unread.py", plan)
 
 
-def test_failed_training_is_told(root):
+def test_failed_training_is_reported(root):
     config = str(root / "configs/yolo11_mnv1_n_digits.py")
     options = {"img_scale": (64, 64), "model.scale": "z"}
     plan = DDPPlan(processes=(1,), rounds=1, iterations=1, warmup=0)

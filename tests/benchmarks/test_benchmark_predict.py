@@ -1,24 +1,23 @@
-"""Deployed detectors are timed against each other."""
+"""Ways to predict, timed against each other."""
 
 import pytest
 
 from benchmarks.predict.benchmark_predict import benchmark_predict
-from mmyolo_mnv1.analysis.backends import Setting
-from mmyolo_mnv1.analysis.timing import Plan
+from mmyolo_mnv1.analysis.timing import LatencyPlan
+from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 
 
 @pytest.mark.slow
-def test_every_contestant_has_its_row(root, tmp_path, monkeypatch):
-    pytest.importorskip("ultralytics", reason="Ultralytics is not installed")
-    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))
+def test_every_way_has_its_row(ultralytics, root):
     reference, quantised = "yolo11_n_digits", "yolo11_mnv1_n_digits"
     models = [str(root / f"configs/{name}.py") for name in (reference, quantised)]
-    plan = Plan(setting=Setting(threads=1), rounds=2, warmup=0)
+    options = RunOptions("cpu", threads=1)
+    plan = LatencyPlan(run_options=options, rounds=2, warmup=0)
     detector = str(root / "configs/yolo11_n.py")
     rows = benchmark_predict(detector, models, plan).rows
-    found = [(row["runtime"], row["model"], row["precision"]) for row in rows]
+    ways = [(row["runtime"], row["model"], row["precision"]) for row in rows]
     by_file = [("Ultralytics predict", "yolo11n"), ("predict.py", "yolo11_n")]
-    assert found == [(*one, "fp32") for one in by_file * 2] + [
+    assert ways == [(*one, "fp32") for one in by_file * 2] + [
         (runtime, model, precision)
         for runtime in ("ONNX Runtime", "OpenVINO")
         for model, precision in (
@@ -31,7 +30,7 @@ def test_every_contestant_has_its_row(root, tmp_path, monkeypatch):
         assert len(row["all_ms"]) == 2 and min(row["all_ms"]) > 0
         if row["what"] == "network":
             assert (row["ratio"] == 1) == (row["model"] == reference)
-    sizes = {one: row["megabytes"] for one, row in zip(found, rows, strict=True)}
+    sizes = {one: row["megabytes"] for one, row in zip(ways, rows, strict=True)}
     for runtime in ("ONNX Runtime", "OpenVINO"):
         small, large = (sizes[runtime, quantised, each] for each in ("int8", "fp32"))
         assert small < 0.5 * large

@@ -1,18 +1,19 @@
-"""The training benchmark: each side really trains, on the same data."""
+"""Training benchmark: each side trains, on the same data."""
 
 import json
 
 import pytest
 import torch
 
-from benchmarks.harness.turns import in_turns
-from benchmarks.harness.yolo_export import write_yolo_split
-from benchmarks.training.benchmark_train import TrainPlan, benchmark_training
-from benchmarks.training.train_job import KINDS, make_truths
+from benchmarks.harness.epoch_turns import in_turns
+from benchmarks.harness.ultralytics_data import write_yolo_split
+from benchmarks.training.benchmark_train import benchmark_training
+from benchmarks.training.made_up_data import make_truths
+from benchmarks.training.train_job import MEASUREMENTS, TrainPlan
 from mmyolo_mnv1.errors import InputError
 
 PLAN = TrainPlan(
-    what=KINDS,
+    what=MEASUREMENTS,
     peers=["ultralytics", "mmyolo"],
     workers=1,
     threads=1,
@@ -24,8 +25,7 @@ PLAN = TrainPlan(
 
 
 @pytest.mark.slow
-def test_every_side_trains(root, digits, tmp_path):
-    pytest.importorskip("ultralytics", reason="Ultralytics is not installed")
+def test_every_side_trains(ultralytics, root, digits, tmp_path):
     options = dict(data_root=str(digits), img_scale=(64, 64))
     table = benchmark_training(str(root / "configs/yolo11_n_digits.py"), PLAN, options)
     sides = {
@@ -71,9 +71,8 @@ def test_bad_plans(root, change, words):
         )
 
 
-def test_a_side_that_has_no_such_model(root, digits):
-    """Told by the process that found out, in one line."""
-    pytest.importorskip("ultralytics", reason="Ultralytics is not installed")
+def test_side_without_the_model(ultralytics, root, digits):
+    """The measuring process reports it, in one line."""
     plan = PLAN._replace(what=["step"], peers=["ultralytics"])
     config = str(root / "configs/yolo11_mnv1_n_digits.py")
     with pytest.raises(InputError, match="Ultralytics has no model with this backbone"):
@@ -97,13 +96,13 @@ def test_in_turns():
         next(epochs)
 
 
-def test_made_up_truths_lie_in_the_image():
+def test_made_up_truths_are_inside_the_image():
     truths = make_truths(4, 5, 3, (640, 320), torch.Generator().manual_seed(0))
     image, label, x1, y1, x2, y2 = truths.T
     assert image.tolist() == [i for i in range(4) for _ in range(5)]
     assert set(label.tolist()) <= {0, 1, 2}
-    assert ((0 <= x1) & (x1 < x2) & (x2 <= 640)).all()
-    assert ((0 <= y1) & (y1 < y2) & (y2 <= 320)).all()
+    assert ((x1 >= 0) & (x1 < x2) & (x2 <= 640)).all()
+    assert ((y1 >= 0) & (y1 < y2) & (y2 <= 320)).all()
 
 
 def test_yolo_export(tmp_path):

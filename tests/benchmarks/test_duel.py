@@ -1,23 +1,22 @@
-"""The duel: both sides really train, are stopped, and go on."""
+"""Duel: both sides train, are stopped, and resume."""
 
 import json
-import subprocess
-import sys
 import time
 
 import pytest
 
-from benchmarks.accuracy import duel as duels
-from benchmarks.accuracy.duel import (
-    DuelPlan,
-    Result,
-    duel,
-    mean_and_deviation,
-    read_peer_options,
-)
+from benchmarks.accuracy.duel import DuelPlan, duel, read_peer_options
 from benchmarks.accuracy.duel_figure import draw_curves
-from benchmarks.accuracy.duel_run import Run, alone, read_curve, read_times, write_run
-from benchmarks.accuracy.plot_results import Detector, read_detectors
+from benchmarks.accuracy.duel_folder import (
+    DuelTraining,
+    alone,
+    read_curve,
+    read_times,
+    write_training,
+)
+from benchmarks.accuracy.duel_results import DuelResult, mean_and_deviation, tabulate
+from benchmarks.accuracy.plot_results import ResultPoint, read_points
+from benchmarks.harness.fresh_process import start_module
 from mmyolo_mnv1.errors import InputError
 
 EPOCHS = 3
@@ -36,10 +35,10 @@ def options(digits):
 
 
 def stop_after_an_epoch(folder):
-    """Start a training and kill it as soon as a checkpoint can be there."""
-    command = [sys.executable, "-m", "mmyolo_mnv1.analysis.duel_run", str(folder)]
+    """Start a training and kill it as soon as it has a checkpoint."""
+    module = "benchmarks.accuracy.duel_training"
     with (folder / "killed.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = start_module(module, str(folder), stdout=log, stderr=log)
         while not any(folder.glob("**/epoch_[12].pth")):
             assert process.poll() is None, (folder / "killed.log").read_text()
             time.sleep(0.02)
@@ -48,15 +47,14 @@ def stop_after_an_epoch(folder):
 
 
 @pytest.mark.slow
-def test_both_sides_train_and_go_on(root, options, tmp_path):
-    pytest.importorskip("ultralytics", reason="Ultralytics is not installed")
+def test_both_sides_train_and_resume(ultralytics, root, options, tmp_path):
     config = str(root / "configs/yolo11_n_digits.py")
     work_dir = tmp_path / "duel"
     plan = PLAN._replace(every=1)
     folders = [work_dir / name / "seed5" for name in ("yolo11_n_digits", "ultralytics")]
     for folder, peer_options in zip(folders, (None, {}), strict=True):
-        run = Run(config, options, peer_options, 5, 1, 0, 1)
-        write_run(run, folder)
+        training = DuelTraining(config, options, peer_options, 5, 1, 0, 1)
+        write_training(training, folder)
         stop_after_an_epoch(folder)
         assert len(read_times(folder)) < EPOCHS and not read_curve(folder)
     table = duel([config], plan, work_dir, options, [{}])
@@ -69,11 +67,11 @@ def test_both_sides_train_and_go_on(root, options, tmp_path):
         assert [p.name for p in folder.glob("epoch_*.pth")] == ["epoch_3.pth"]
         log = (folder / "train.log").read_text()
         assert "esum" in log  # resumed, resuming
-    ours, theirs = table.rows
-    assert (ours["model"], theirs["model"]) == ("yolo11_n_digits", "ultralytics")
-    assert ours["epoch_seconds"] > 0 and "catch_up" in ours and "catch_up" not in theirs
+    ours, peer = table.rows
+    assert (ours["model"], peer["model"]) == ("yolo11_n_digits", "ultralytics")
+    assert ours["epoch_seconds"] > 0 and "catch_up" in ours and "catch_up" not in peer
     draw_curves(table).savefig(tmp_path / "curves.png")
-    # The losses of both went down on the same data: neither side trained on nothing.
+    # Ultralytics trained every epoch, across the kill.
     (results,) = folders[1].glob("ultralytics/results.csv")
     assert results.read_text().count("\n") == 1 + EPOCHS
     before = [(folder / "train.log").read_text() for folder in folders]
@@ -85,16 +83,15 @@ def test_both_sides_train_and_go_on(root, options, tmp_path):
 
 
 @pytest.mark.slow
-def test_stopped_it_leaves_no_training_behind(root, options, tmp_path):
+def test_sigterm_leaves_no_training_behind(root, options, tmp_path):
     folder = tmp_path / "duel/yolo11_n_digits/seed0"
     given = [f"{key}={value}" for key, value in options.items() if key != "img_scale"]
     given = ["img_scale=(64,64)", *(g for g in given if "dataloader" not in g)]
-    command = [
-        *(sys.executable, root / "tools/analysis_tools/duel.py"),
+    arguments = [
         *(root / "configs/yolo11_n_digits.py", "--seeds", "0"),
         *("--work-dir", tmp_path / "duel", "--cfg-options", *given, "max_epochs=500"),
     ]
-    process = subprocess.Popen(list(map(str, command)))
+    process = start_module("benchmarks.accuracy.duel", *map(str, arguments))
     while not read_times(folder):
         assert process.poll() is None
         time.sleep(0.1)
@@ -103,10 +100,10 @@ def test_stopped_it_leaves_no_training_behind(root, options, tmp_path):
     process.terminate()
     assert process.wait() == 143
     with alone(folder):
-        assert list(folder.glob("iter_*.pth"))  # where it goes on
+        assert list(folder.glob("iter_*.pth"))  # to resume from
 
 
-def test_a_training_that_fails_is_told(root, options, tmp_path):
+def test_failed_training_is_reported(root, options, tmp_path):
     config = str(root / "configs/yolo11_n_digits.py")
     gone = dict(options, data_root=str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="annotation file .*nowhere.* not found"):
@@ -114,7 +111,7 @@ def test_a_training_that_fails_is_told(root, options, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "words"),
     [
         (dict(seeds=[1, 1]), r"--seeds \[1, 1\]"),
         (dict(seeds=[]), "--seeds"),
@@ -122,28 +119,27 @@ def test_a_training_that_fails_is_told(root, options, tmp_path):
         (dict(jobs=0), "--jobs 0"),
     ],
 )
-def test_plans_that_are_refused(change, told):
-    with pytest.raises(InputError, match=told):
+def test_bad_plans(change, words):
+    with pytest.raises(InputError, match=words):
         PLAN._replace(**change).check()
 
 
-def test_a_peer_wants_a_baseline_first(root, options, tmp_path):
-    pytest.importorskip("ultralytics", reason="Ultralytics is not installed")
+def test_peer_needs_a_baseline_first(ultralytics, root, options, tmp_path):
     config = str(root / "configs/yolo11_mnv1_n_digits.py")
     with pytest.raises(InputError, match="Ultralytics has no model with this backbone"):
-        duel([config], PLAN, tmp_path, options, [{}])
-    assert not list(tmp_path.iterdir())
+        duel([config], PLAN, tmp_path / "duel", options, [{}])
+    assert not (tmp_path / "duel").exists()
 
 
 def test_peer_options():
-    found = read_peer_options(["nbs=16", "amp=false", "optimizer=SGD"])
-    assert found == dict(nbs=16, amp=False, optimizer="SGD")
+    options = read_peer_options(["nbs=16", "amp=false", "optimizer=SGD"])
+    assert options == dict(nbs=16, amp=False, optimizer="SGD")
     with pytest.raises(InputError, match="--peer configs/a.py: give KEY=VALUE"):
         read_peer_options(["configs/a.py"])
 
 
 def write_result(folder, seed, seconds, curve):
-    write_run(Run("c.py", {}, None, seed, 1, 0, 1), folder)
+    write_training(DuelTraining("c.py", {}, None, seed, 1, 0, 1), folder)
     lines = [f"{epoch},{s}\n" for epoch, s in enumerate(seconds, 1)]
     (folder / "epochs.csv").write_text("".join(lines))
     points = [
@@ -168,40 +164,40 @@ def test_time_to_the_peers_precision(tmp_path):
             {1: 0.1, 2: 0.3 + seed / 10},
         )
     names = ["a", "ultralytics"]
-    ours, theirs = duels.tabulate(tmp_path, names, [0, 1], MACHINE).rows
-    assert ours["val_mAP"] == "0.550 ± 0.071" and theirs["test_mAP"] == "0.350 ± 0.071"
+    ours, peer = tabulate(tmp_path, names, [0, 1], MACHINE).rows
+    assert ours["val_mAP"] == "0.550 ± 0.071" and peer["test_mAP"] == "0.350 ± 0.071"
     assert ours["minutes"] == 14 / 60 and ours["epoch_seconds"] == 3.5
     # 5 of 20 seconds with one seed, 14 with the other.
     assert ours["catch_up"] == mean_and_deviation([0.25, 0.7], digits=2)
-    assert Result(0, [2.0, 3.0], {2: dict(val_mAP=0.4)}).seconds_to(0.5) is None
+    assert DuelResult(0, [2.0, 3.0], {2: dict(val_mAP=0.4)}).seconds_to(0.5) is None
 
 
-def test_results_as_a_picture(root, python, tmp_path):
-    """Ultralytics stands where the config does whose network it has."""
+def test_results_as_a_picture(tool, tmp_path):
+    """Ultralytics has the costs of the config whose network it trained."""
     trained, measured = tmp_path / "duel.json", tmp_path / "costs.json"
     for name in ("c", "ultralytics"):
         write_result(tmp_path / name / "seed0", 0, [1], {1: 0.5})
-    table = duels.tabulate(tmp_path, ["c", "ultralytics"], [0], MACHINE)
+    table = tabulate(tmp_path, ["c", "ultralytics"], [0], MACHINE)
     table.write([trained])
     rows = [dict(model="c", conv_macs=2e9, openvino_network_ms=7.5)]
     costs = dict(plan=dict(backends=["openvino"], threads=2), rows=rows)
     measured.write_text(json.dumps(costs))
-    detectors, backend = read_detectors(measured, [trained, trained])
-    assert detectors == [
-        Detector("c", [0.5], 2, 7.5),
-        Detector("ultralytics", [0.5], 2, 7.5),
+    points, backend = read_points(measured, [trained, trained])
+    assert points == [
+        ResultPoint("c", [0.5], 2, 7.5),
+        ResultPoint("ultralytics", [0.5], 2, 7.5),
     ]
     assert backend == "openvino, 2 threads"
-    tool = root / "tools/analysis_tools/plot_results.py"
-    done = python(tool, measured, trained, "--out", tmp_path / "r.png")
+    script = "benchmarks/accuracy/plot_results.py"
+    done = tool(script, measured, trained, "--out", tmp_path / "r.png")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
     rows[0]["model"] = "other"
     measured.write_text(json.dumps(costs))
     with pytest.raises(InputError, match=r"costs\.json has no c: give compare\.py"):
-        read_detectors(measured, [trained, trained])
+        read_points(measured, [trained, trained])
     with pytest.raises(InputError, match="give the JSON of duel.py"):
-        read_detectors(measured, [measured])
+        read_points(measured, [measured])
 
 
 MACHINE = dict(

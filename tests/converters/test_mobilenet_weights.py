@@ -1,4 +1,4 @@
-"""Converters of MobileNetV1's ImageNet weights: names, meta and use in a detector."""
+"""Conversion of MobileNetV1's ImageNet weights: names, meta, use in a detector."""
 
 import sys
 
@@ -87,7 +87,7 @@ def test_timm(tmp_path, alpha, suffix):
 
 
 @pytest.mark.parametrize("kind", ["tf_slim", "timm"])
-def test_printed_config_gives_a_detector_with_the_weights(root, python, tmp_path, kind):
+def test_printed_config_gives_a_detector_with_the_weights(root, tool, tmp_path, kind):
     original = random_classifier(0.25, 11)
     if kind == "timm":
         source = tmp_path / "w.safetensors"
@@ -95,9 +95,8 @@ def test_printed_config_gives_a_detector_with_the_weights(root, python, tmp_path
     else:
         source = tmp_path / "w.npz"
         np.savez(source, **as_tf_slim(original))
-    tool = root / f"tools/model_converters/{kind}_to_mmyolo.py"
     converted = tmp_path / "new" / "converted.pth"
-    done = python(tool, source, converted)
+    done = tool(f"tools/model_converters/{kind}_to_mmyolo.py", source, converted)
     assert done.returncode == 0, done.stderr
     first, lines = done.stdout.split("\n", 1)
     assert "alpha 0.25, 11 classes" in first
@@ -114,7 +113,7 @@ def test_printed_config_gives_a_detector_with_the_weights(root, python, tmp_path
     assert isinstance(detector.backbone.stem.activate, torch.nn.ReLU6)
 
 
-def test_in1k_config_is_what_tf_slim_expects_but_for_padding(root, tmp_path):
+def test_in1k_config_agrees_with_tf_slim_except_for_padding(root, tmp_path):
     np.savez(tmp_path / "w.npz", **as_tf_slim(random_classifier(1.0, 11)))
     meta = tf_slim_to_mmyolo(tmp_path / "w.npz")[1]
     cfg = Config.fromfile(root / "configs/yolo11_mnv1_m_in1k.py").model.to_dict()
@@ -138,7 +137,7 @@ def test_in1k_detector_gets_rgb_from_minus_one_to_one(root, training):
     assert torch.allclose(inputs, bgr[:, [2, 1, 0]] / 127.5 - 1, atol=1e-6)
 
 
-def test_what_is_saved_is_loaded(tmp_path):
+def test_save_and_load(tmp_path):
     save_checkpoint({"a": torch.ones(3)}, dict(x=[1.5]), tmp_path / "new" / "w.pth")
     loaded = load_tensors(tmp_path / "new" / "w.pth")
     assert list(loaded) == ["a"] and torch.equal(loaded["a"], torch.ones(3))

@@ -1,10 +1,10 @@
-"""Narrower MobileNetV1 weights from wider ones."""
+"""Pruning of MobileNetV1 weights to a smaller width."""
 
 import pytest
 import torch
 
 from mmyolo_mnv1.converters.mobilenet_v1 import classifier_meta
-from mmyolo_mnv1.converters.narrow import _channel_lives, load_classifier, narrow
+from mmyolo_mnv1.converters.narrow import _channel_groups, load_classifier, narrow
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.models import MobileNetV1
 from mmyolo_mnv1.weights import save_checkpoint
@@ -43,25 +43,27 @@ def logits(weights: dict, alpha: float) -> torch.Tensor:
     return features.mean((2, 3)) @ weights["head.fc.weight"].T
 
 
-def test_channels_that_say_nothing_go(wide):
-    """Where half of the channels never rise above 0, dropping them changes nothing."""
+def test_inactive_channels_are_pruned(wide):
+    """Pruning to half the width keeps the logits if half of the channels are 0."""
     weights, meta = wide
     generator = torch.Generator().manual_seed(0)
     for name, tensor in weights.items():
-        if name.endswith("conv.weight"):  # signs, and sums that stay in proportion
+        # Weights of both signs, and activations of similar size in each layer.
+        if name.endswith("conv.weight"):
             tensor.sub_(0.5).div_(tensor[0].numel() ** 0.5)
-    for maker, depthwise, _ in _channel_lives():
-        bn = f"{depthwise or maker}.bn"
+    for producers, _ in _channel_groups():
+        bn = f"{producers[-1]}.bn"
         count = len(weights[f"{bn}.weight"])
         dead = torch.randperm(count, generator=generator)[: count // 2]
         weights[f"{bn}.weight"][dead] = 0
         weights[f"{bn}.bias"][dead] = -1
-    narrowed, told = narrow(weights, meta, 0.5)
+    narrowed, narrowed_meta = narrow(weights, meta, 0.5)
     before = logits(weights, 1.0)
     assert before.std() > 1e-3
     torch.testing.assert_close(logits(narrowed, 0.5), before, rtol=1e-4, atol=1e-5)
-    assert told["backbone"]["alpha"] == 0.5 and meta["backbone"]["alpha"] == 1
-    assert told["source"] == "test, narrowed from alpha 1"
+    assert narrowed_meta["backbone"]["alpha"] == 0.5
+    assert meta["backbone"]["alpha"] == 1
+    assert narrowed_meta["source"] == "test, narrowed from alpha 1"
 
 
 @pytest.mark.parametrize("alpha", [0.75, 0.25])
@@ -70,11 +72,9 @@ def test_widths(wide, alpha):
     assert logits(narrowed, alpha).shape == (1, 7)
 
 
-def test_the_tool_and_what_it_prints(root, python, wide, tmp_path):
+def test_command_line(tool, wide, tmp_path):
     save_checkpoint(*wide, tmp_path / "wide.pth")
-    done = python(
-        root / TOOL, tmp_path / "wide.pth", tmp_path / "new.pth", "--alpha", "0.5"
-    )
+    done = tool(TOOL, tmp_path / "wide.pth", tmp_path / "new.pth", "--alpha", "0.5")
     assert done.returncode == 0, done.stderr
     assert "alpha 0.5, 7 classes" in done.stdout and "init_cfg" in done.stdout
     weights, meta = load_classifier(tmp_path / "new.pth")
@@ -84,13 +84,13 @@ def test_the_tool_and_what_it_prints(root, python, wide, tmp_path):
 
 
 @pytest.mark.parametrize("alpha", [1.0, 1.25, 0.3, 0])
-def test_widths_that_are_refused(wide, alpha):
+def test_refuses_width(wide, alpha):
     with pytest.raises(InputError, match=f"--alpha {alpha:g}: give a multiple of 0.25"):
         narrow(*wide, alpha)
 
 
 @pytest.mark.parametrize("content", [dict(state_dict={}), [1], dict(meta=dict())])
-def test_other_files_are_refused(content, tmp_path):
+def test_refuses_other_files(content, tmp_path):
     torch.save(content, tmp_path / "x.pth")
     with pytest.raises(InputError, match=r"x\.pth is no converted MobileNetV1"):
         load_classifier(tmp_path / "x.pth")

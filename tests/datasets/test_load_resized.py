@@ -1,8 +1,9 @@
-"""Loading for training: odd images, bad images, and the cache that workers share."""
+"""Loading for training: image formats, bad images, and the shared cache."""
 
 import os
 import pickle
 import shutil
+import traceback
 
 import cv2
 import numpy as np
@@ -13,8 +14,8 @@ from skimage import data as photos
 from torch.utils.data import DataLoader
 
 from mmyolo_mnv1.config import load_config
-from mmyolo_mnv1.datasets import LoadResized
 from mmyolo_mnv1.datasets.memory.image_cache import ImageCache
+from mmyolo_mnv1.datasets.transforms import LoadResized
 from mmyolo_mnv1.errors import InputError
 
 SCALE = (96, 64)
@@ -55,7 +56,7 @@ def test_every_kind_of_image_becomes_three_channels(photo, tmp_path, name, save)
 
 
 def test_exif_rotation(photo, tmp_path):
-    """The image is turned upright; annotations of the lying one are told apart."""
+    """The image is rotated; annotations of the unrotated one are refused."""
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees
     photo.save(tmp_path / "a.jpg", exif=exif)
@@ -99,7 +100,7 @@ def dataset_of(root, digits, **options):
         root / "configs/yolo11_mnv1_n_digits.py",
         dict(data_root=str(digits), img_scale=SCALE, **options),
     )
-    # The check at the start would find it.
+    # The start-up check would refuse the bad image.
     return DATASETS.build(dict(cfg.train_dataloader.dataset, verify_images=False))
 
 
@@ -119,6 +120,7 @@ def test_training_stops_in_one_line(root, one_bad, workers):
     )
     with pytest.raises(InputError) as e:
         list(loader)
+    traceback.clear_frames(e.tb)  # it refers to the workers: end them now
     line = str(e.value)
     assert line.startswith("mmyolo-mnv1: ") and "\n" not in line
     assert "000003.jpg cannot be decoded" in line
@@ -132,7 +134,7 @@ def test_training_goes_on_without_it(root, one_bad, caplog):
 
 
 def test_cache_is_bounded_and_shared():
-    """A forked child sees the parent's images, and the parent the child's."""
+    """A forked child reads the parent's images, and the parent the child's."""
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (60, 80 + i, 3), np.uint8) for i in range(5)]
     room = sum(image.nbytes for image in images[:3])
@@ -143,13 +145,13 @@ def test_cache_is_bounded_and_shared():
         seen = np.array_equal(cache.get("0").image, images[0])
         os._exit(not (seen and cache.put("1", images[1], (1, 2))))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    found = cache.get("1")
-    assert np.array_equal(found.image, images[1]) and found.ori_shape == (1, 2)
+    cached = cache.get("1")
+    assert np.array_equal(cached.image, images[1]) and cached.ori_shape == (1, 2)
     assert cache.put("2", images[2], (3, 4)) and cache.put("2", images[2], (3, 4))
     assert not cache.put("3", images[3], (5, 6)) and cache.get("3") is None
     assert len(cache) == 3 and cache.get("0").ori_shape == (600, 800)
     with pytest.raises(ValueError, match="read-only"):
-        found.image[0] = 0
+        cached.image[0] = 0
     assert len(pickle.loads(pickle.dumps(cache))) == 0
     assert not ImageCache(0).put("0", images[0], (1, 1))
 

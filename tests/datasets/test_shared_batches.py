@@ -1,4 +1,4 @@
-"""Batches in shared slots: right, used again, and never while somebody has them."""
+"""Batches in shared slots: correct, reused, and never while a tensor refers to them."""
 
 import gc
 
@@ -9,12 +9,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmyolo_mnv1.datasets.memory import shared_batches
 from mmyolo_mnv1.datasets.memory.shared_batches import SharedBatches, stack_images
+from tests.helpers.small_runs import FORKS
 
 SIDE, BATCH = 32, 4
 
 
 class Numbered(Dataset):
-    """Images that are full of their number."""
+    """Images filled with their index."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -52,7 +53,7 @@ def load(count: int, workers: int = 2, **options) -> DataLoader:
 
 @pytest.mark.parametrize("keep", [0, 3, 100])
 def test_every_batch_is_its_own(slots, keep):
-    """Also with more of them kept than there are slots, and a smaller last one."""
+    """Also if more are kept than there are slots, and with a smaller last batch."""
     kept, numbers = [], []
     for batch in load(4 * 30 + 2):
         assert batch.is_contiguous(memory_format=torch.channels_last)
@@ -71,7 +72,7 @@ def test_few_slots_serve_many_batches(slots):
     used = set()
     for batch in load(400):
         used.add(batch.data_ptr())
-    assert len(used) <= 7  # two workers prefetch two each, one is here, one comes
+    assert len(used) <= 7  # two workers prefetch two each; one in use, one on its way
 
 
 def test_without_workers_it_is_an_ordinary_batch(slots):
@@ -94,12 +95,13 @@ def test_a_worker_that_died_with_the_lock_holds_nobody_up(slots, monkeypatch):
 
 
 def test_spawned_workers_have_no_slots(slots):
+    """Nor do those of a fork server, which are forked from another process."""
     loader = DataLoader(
         Numbered(8),
         BATCH,
         num_workers=1,
         collate_fn=stack_images,
-        multiprocessing_context="spawn",
+        multiprocessing_context=FORKS,
     )
     assert [batch[:, 0, 0, 0].tolist() for batch in loader] == [
         [0, 1, 2, 3],
@@ -109,10 +111,10 @@ def test_spawned_workers_have_no_slots(slots):
 
 
 def test_a_forked_process_does_not_give_slots_back(slots):
-    """It inherits the tensors of its parent, and drops them when it ends."""
+    """It inherits its parent's tensors and deletes them when it ends."""
     batch = next(iter(load(4)))
     other = torch.multiprocessing.get_context("fork").Process(target=gc.collect)
     other.start()
     other.join()
-    shared_batches._release_here(shared_batches.os.getpid() + 1, 0)
+    shared_batches._release(shared_batches.os.getpid() + 1, 0)
     assert taken(slots) == 1 and batch[0, 0, 0, 0] == 0

@@ -12,8 +12,12 @@ from mmyolo.registry import DATASETS, TRANSFORMS
 from skimage import data as photos
 
 from mmyolo_mnv1.config import load_config
-from mmyolo_mnv1.datasets import Letterbox, MosaicAffine, channels_last_collate
-from mmyolo_mnv1.datasets.transforms import warp
+from mmyolo_mnv1.datasets.transforms import (
+    Letterbox,
+    MosaicAffine,
+    channels_last_collate,
+    warp,
+)
 from mmyolo_mnv1.errors import InputError
 
 

@@ -9,7 +9,11 @@ import pytest
 
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy import Detector
-from mmyolo_mnv1.deploy.export.formats import Plan, disk_size, export_detector
+from mmyolo_mnv1.deploy.export.formats import (
+    ExportPlan,
+    disk_size,
+    export_detector,
+)
 from mmyolo_mnv1.deploy.export.quantization import find_tail
 from mmyolo_mnv1.deploy.runtime.metadata import Metadata
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
@@ -37,7 +41,7 @@ def model(root, digits, tmp_path_factory):
 def whole(model, tmp_path_factory):
     """Exported in single precision."""
     config, weights = model
-    plan = Plan(["onnx", "openvino", "ncnn"])
+    plan = ExportPlan(["onnx", "openvino", "ncnn"])
     out = tmp_path_factory.mktemp("whole")
     return export_detector(load_config(config), weights, out, plan)
 
@@ -47,7 +51,7 @@ def test_half(model, whole, tmp_path):
     config, weights = model
     formats = ["onnx", "openvino", "ncnn", "torchscript"]
     files = export_detector(
-        load_config(config), weights, tmp_path, Plan(formats, half=True)
+        load_config(config), weights, tmp_path, ExportPlan(formats, half=True)
     )
     photo = photos()[0]
     boxes, scores = raw(whole["onnx"], photo)
@@ -62,13 +66,13 @@ def test_half(model, whole, tmp_path):
     assert inputs[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
 
 
-def test_int8(model, whole, python, root, tmp_path):
+def test_int8(model, whole, tool, tmp_path):
     """By the command line, with the accuracy; the end of the graph is in float."""
     config, weights = model
     out = tmp_path / "out"
     image_files(tmp_path / "photos")
-    done = python(
-        *(root / "tools/deploy/export.py", config, weights, "--int8"),
+    done = tool(
+        *("tools/deploy/export.py", config, weights, "--int8"),
         *("--calib", tmp_path / "photos", "--eval"),
         *("--format", "onnx", "openvino", "--out", out),
     )
@@ -120,7 +124,9 @@ def test_nms_keeps_the_best_class_only(model, tmp_path):
     config, weights = model
     cfg = load_config(config, {"model.test_cfg.multi_label": False})
     found = [
-        Detector(export_detector(cfg, weights, tmp_path, Plan(["onnx"], form))["onnx"])
+        Detector(
+            export_detector(cfg, weights, tmp_path, ExportPlan(["onnx"], form))["onnx"]
+        )
         for form in ("raw", "nms")
     ]
     raw_form, nms_form = (detector(photos()[0]) for detector in found)
@@ -129,7 +135,7 @@ def test_nms_keeps_the_best_class_only(model, tmp_path):
     with pytest.raises(InputError, match="NMS in the graph has .* --nms none"):
         Detector(tmp_path / "child_nms.onnx", iou_threshold=0.5)
     # A graph in which every prior may have every class finds more.
-    more = export_detector(load_config(config), weights, tmp_path, Plan(["onnx"]))
+    more = export_detector(load_config(config), weights, tmp_path, ExportPlan(["onnx"]))
     assert len(Detector(more["onnx"], 0.05)(photos()[0]).scores) > len(
         Detector(tmp_path / "child_nms.onnx", 0.05)(photos()[0]).scores
     )
@@ -138,11 +144,11 @@ def test_nms_keeps_the_best_class_only(model, tmp_path):
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        (Plan(["onnx", "tflite"]), "--format tflite: choose from onnx, openvino"),
-        (Plan(["onnx", "ncnn"], form="nms"), "--nms onnx does not go with ncnn"),
-        (Plan(["ncnn"], dynamic=True), "--dynamic does not go with ncnn"),
-        (Plan(["onnx"], shape=(100, 96)), "--shape 100 96: .* multiples of 32"),
-        (Plan(["onnx"], samples=0), "--calib-images 0"),
+        (ExportPlan(["onnx", "tflite"]), "--format tflite: choose from onnx, openvino"),
+        (ExportPlan(["onnx", "ncnn"], form="nms"), "--nms onnx does not go with ncnn"),
+        (ExportPlan(["ncnn"], dynamic=True), "--dynamic does not go with ncnn"),
+        (ExportPlan(["onnx"], shape=(100, 96)), "--shape 100 96: .* multiples of 32"),
+        (ExportPlan(["onnx"], samples=0), "--calib-images 0"),
     ],
 )
 def test_refuses_a_plan(model, tmp_path, plan, words):
@@ -156,7 +162,7 @@ def test_refuses_calibration(model, tmp_path):
     config, weights = model
     cfg, out = load_config(config), tmp_path / "out"
     (tmp_path / "empty").mkdir()
-    plan = Plan(["onnx"], calibration=tmp_path / "empty")
+    plan = ExportPlan(["onnx"], calibration=tmp_path / "empty")
     with pytest.raises(InputError, match="folder .*empty has no image"):
         export_detector(cfg, weights, out, plan)
     with pytest.raises(InputError, match="--int8 and --half: choose one"):
@@ -171,17 +177,17 @@ def test_refuses_calibration(model, tmp_path):
     assert not list(out.iterdir())  # nothing half-written
 
 
-def test_checkpoint_of_another_config(model, root, python, tmp_path):
+def test_checkpoint_of_another_config(model, root, tool, tmp_path):
     _, weights = model
-    done = python(
-        *(root / "tools/deploy/export.py", root / "configs/yolo11_mnv1_s.py", weights),
+    done = tool(
+        *("tools/deploy/export.py", root / "configs/yolo11_mnv1_s.py", weights),
         *("--out", tmp_path / "out"),
     )
     assert done.returncode == 1 and not (tmp_path / "out").exists()
     line = done.stderr.strip().splitlines()[-1]
     assert "is not of" in line and "yolo11_mnv1_s.py" in line
     assert "of another shape (" in line and "tensors match" in line
-    done = python(root / "tools/deploy/export.py", model[0], weights, "--int8")
+    done = tool("tools/deploy/export.py", model[0], weights, "--int8")
     assert done.returncode == 1 and "--int8 and --calib DIR go together" in done.stderr
 
 
@@ -193,11 +199,11 @@ def test_refuses_configs(model, root, tmp_path):
     ):
         with pytest.raises(InputError, match=words):
             export_detector(
-                load_config(config, options), weights, tmp_path, Plan(["onnx"])
+                load_config(config, options), weights, tmp_path, ExportPlan(["onnx"])
             )
     cfg = load_config(root / "configs/classification/mobilenet_v1_1.0_8xb32_in1k.py")
     with pytest.raises(InputError, match="is no detector"):
-        export_detector(cfg, weights, tmp_path, Plan(["onnx"]))
+        export_detector(cfg, weights, tmp_path, ExportPlan(["onnx"]))
 
 
 def test_preprocessing_of_other_statistics(root, tmp_path):
@@ -206,7 +212,7 @@ def test_preprocessing_of_other_statistics(root, tmp_path):
     cfg.model.backbone.alpha = 0.25
     cfg.model.backbone.init_cfg = None
     weights = write_weights(cfg, tmp_path / "weights.pth", [(96, 96)])
-    plan = Plan(["onnx"], shape=(96, 96))
+    plan = ExportPlan(["onnx"], shape=(96, 96))
     detector = Detector(export_detector(cfg, weights, tmp_path, plan)["onnx"])
     assert isinstance(detector.metadata, Metadata)
     assert detector.metadata.preprocessing.mean == (127.5,) * 3

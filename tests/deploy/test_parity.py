@@ -5,8 +5,8 @@ import pytest
 
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy import Detector
-from mmyolo_mnv1.deploy.export.formats import Plan, export_detector
-from mmyolo_mnv1.deploy.export.loading import load_pytorch
+from mmyolo_mnv1.deploy.export.formats import ExportPlan, export_detector
+from mmyolo_mnv1.deploy.export.pytorch_engine import load_pytorch
 from tests.helpers.deploy_models import (
     assert_same,
     detect_in_pytorch,
@@ -43,10 +43,10 @@ def exported(model):
     """Files by format: dynamic ones, and ncnn of both shapes."""
     path, weights, folder, _ = model
     cfg = load_config(path)
-    files = export_detector(cfg, weights, folder, Plan(DYNAMIC, dynamic=True))
+    files = export_detector(cfg, weights, folder, ExportPlan(DYNAMIC, dynamic=True))
     ncnn = {
         shape: export_detector(
-            cfg, weights, folder / str(shape), Plan(["ncnn"], shape=shape)
+            cfg, weights, folder / str(shape), ExportPlan(["ncnn"], shape=shape)
         )["ncnn"]
         for shape in SHAPES
     }
@@ -79,7 +79,7 @@ def test_checkpoint_finds_the_same(model):
 
 def test_nms_in_the_graph_finds_the_same(model):
     path, weights, folder, expected = model
-    plan = Plan(["onnx", "openvino"], form="nms", dynamic=True)
+    plan = ExportPlan(["onnx", "openvino"], form="nms", dynamic=True)
     files = export_detector(load_config(path), weights, folder, plan)
     for file in files.values():
         detector = Detector(file)

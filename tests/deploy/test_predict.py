@@ -1,7 +1,9 @@
 """tools/predict.py: sources, results, what cannot be read, memory."""
 
 import csv
+import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,27 +13,21 @@ import cv2
 import numpy as np
 import pytest
 
-from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy import Detector
-from mmyolo_mnv1.deploy.export.formats import Plan, export_detector
 from mmyolo_mnv1.deploy.runtime.predict import predict
 from mmyolo_mnv1.deploy.runtime.sources import open_source, open_sources, read_ahead
 from mmyolo_mnv1.errors import InputError
-from tests.helpers.deploy_models import image_files, photos, write_weights
+from tests.helpers.deploy_models import image_files, photos
 
-SHAPE = (96, 128)
 FRAMES = 12
 LOW = ("--score-thr", "0.05")
 
 
 @pytest.fixture(scope="module")
-def folder(root, tmp_path_factory):
-    """weights.pth, model.onnx, photos/…, clip.avi."""
+def folder(narrow, tmp_path_factory):
+    """model.onnx, photos/…, clip.avi."""
     folder = tmp_path_factory.mktemp("predict")
-    cfg = load_config(root / "configs/yolo11_mnv1_n_a050.py")
-    weights = write_weights(cfg, folder / "weights.pth", [SHAPE])
-    files = export_detector(cfg, weights, folder, Plan(["onnx"], shape=SHAPE))
-    files["onnx"].rename(folder / "model.onnx")
+    shutil.copyfile(narrow.files["onnx"], folder / "model.onnx")
     image_files(folder / "photos/more")[0].rename(folder / "photos/first.png")
     codec = cv2.VideoWriter_fourcc(*"MJPG")
     video = cv2.VideoWriter(str(folder / "clip.avi"), codec, 10, (150, 100))
@@ -42,11 +38,11 @@ def folder(root, tmp_path_factory):
 
 
 @pytest.fixture
-def run(root, folder, python):
+def run(folder, tool):
     """Call the command in the folder."""
 
-    def call(*args, **kwargs):
-        return python(root / "tools/predict.py", *args, cwd=folder, **kwargs)
+    def call(*args):
+        return tool("tools/predict.py", *args, cwd=folder)
 
     return call
 
@@ -75,7 +71,7 @@ def test_every_result(run, folder, tmp_path):
     assert rows[0]["image"] == "photos/first.png"
     assert float(rows[0]["score"]) == pytest.approx(expected.scores[0], abs=1e-5)
     lines = (tmp_path / "labels/photos/first.txt").read_text().splitlines()
-    label, cx, cy, w, h, score = map(float, lines[0].split())
+    label, cx, cy, w, h, _score = map(float, lines[0].split())
     assert label == expected.labels[0] and len(lines) == len(first)
     pixels = np.array([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2])
     shape = photos()[0].shape
@@ -84,20 +80,17 @@ def test_every_result(run, folder, tmp_path):
     assert (tmp_path / "labels/clip.avi/000012.txt").is_file()
     picture = cv2.imread(str(tmp_path / "pictures/photos/first.png"))
     changed = (picture != photos()[0]).any(2)
-    x1, y1, x2, y2 = expected.boxes[0].round().astype(int)
+    x1, y1, _, y2 = expected.boxes[0].round().astype(int)
     assert changed[(y1 + y2) // 2, x1] and 0.001 < changed.mean() < 0.9
     video = cv2.VideoCapture(str(tmp_path / "pictures/clip.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == FRAMES
     assert not [p for p in tmp_path.rglob("*") if p.name.startswith(".")]
 
 
-def test_checkpoint_finds_what_the_file_finds(run, root, tmp_path):
+def test_checkpoint_finds_what_the_file_finds(run, narrow, tmp_path):
     """A config and a checkpoint in place of an exported file."""
-    config = tmp_path / "child.py"
-    base = str(root / "configs/yolo11_mnv1_n_a050.py")
-    config.write_text(f"_base_ = {base!r}\nimg_scale = ({SHAPE[1]}, {SHAPE[0]})\n")
     done = run(
-        *(config, "photos/first.png", "--checkpoint", "weights.pth"),
+        *(narrow.config, "photos/first.png", "--checkpoint", narrow.weights),
         *("--out", tmp_path / "a", "--save", "coco", *LOW),
     )
     assert done.returncode == 0, done.stderr
@@ -116,12 +109,13 @@ def test_checkpoint_finds_what_the_file_finds(run, root, tmp_path):
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["detections.json"]
 
 
-def test_unreadable_images_are_named_and_counted(run, folder, tmp_path):
+def test_unreadable_images_are_named_and_counted(run, tmp_path, monkeypatch):
     (tmp_path / "damaged.jpg").write_bytes(b"no image")
     (tmp_path / "empty.jpg").touch()
     names = [f"{tmp_path}/damaged.jpg", "photos/first.png", f"{tmp_path}/none.jpg"]
     names += [f"{tmp_path}/empty.jpg", "photos/more/2.png"]
-    done = run("model.onnx", "-", "--out", tmp_path / "out", input="\n".join(names))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(names)))
+    done = run("model.onnx", "-", "--out", tmp_path / "out")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("2 images, ")
     assert ", 3 skipped; " in done.stdout

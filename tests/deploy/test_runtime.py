@@ -13,25 +13,20 @@ from mmyolo.registry import MODELS
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.datasets.transforms import Letterbox
 from mmyolo_mnv1.deploy import Detector
-from mmyolo_mnv1.deploy.export.formats import Plan, export_detector
 from mmyolo_mnv1.deploy.runtime.engines import load_engine
 from mmyolo_mnv1.deploy.runtime.metadata import NMS, Preprocessing
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise, select, suppress
 from mmyolo_mnv1.errors import InputError
-from tests.helpers.deploy_models import image_files, photos, write_weights
+from tests.deploy.conftest import SHAPE
+from tests.helpers.deploy_models import image_files, photos
 
-SHAPE = (96, 128)
 HEAVY = ("torch", "torchvision", "mmengine", "mmcv", "mmdet", "mmyolo")
 
 
-@pytest.fixture(scope="module")
-def model(root, tmp_path_factory):
-    """An exported detector of narrow width: config, weights, ONNX file."""
-    folder = tmp_path_factory.mktemp("deploy")
-    cfg = load_config(root / "configs/yolo11_mnv1_n_a025.py")
-    weights = write_weights(cfg, folder / "weights.pth", [SHAPE])
-    plan = Plan(["onnx", "openvino", "torchscript", "ncnn"], shape=SHAPE)
-    return export_detector(cfg, weights, folder, plan)
+@pytest.fixture
+def model(narrow):
+    """Exported files by format."""
+    return narrow.files
 
 
 @pytest.mark.parametrize("scale_up", [False, True])

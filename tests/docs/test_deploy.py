@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -35,24 +36,35 @@ def workplace(root, digits, tmp_path) -> Path:
     return tmp_path
 
 
+SHELLS = dict(bash=["bash", "-euo", "pipefail", "-c"], python=[sys.executable, "-c"])
+PYTHON = ".venv/bin/python "
+
+
+def split(language: str, block: str) -> list[str]:
+    """Commands of a block: the lines in Bash, the whole in Python."""
+    if language == "python":
+        return [block]
+    return block.replace("\\\n", " ").strip().splitlines()
+
+
 @pytest.mark.slow
-def test_every_command(root, workplace):
+def test_every_command(root, workplace, tool):
     page = (root / "docs/deploy.md").read_text()
     blocks = re.findall(r"```(bash|python)\n(.*?)```", page, re.DOTALL)
     assert [language for language, _ in blocks] == ["bash"] * 3 + ["python"]
     out = ""
-    for language, block in blocks:
-        command = [sys.executable, "-c"]
-        if language == "bash":
-            command = ["bash", "-euo", "pipefail", "-c"]
-        done = subprocess.run(
-            [*command, block],
-            cwd=workplace,
-            env=os.environ | dict(PYTHONPATH=str(root)),
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, f"{block}\n{done.stderr[-2000:]}"
+    for language, command in [(lang, c) for lang, b in blocks for c in split(lang, b)]:
+        if command.startswith(PYTHON):  # without a new interpreter
+            done = tool(*shlex.split(command)[1:], cwd=workplace)
+        else:
+            done = subprocess.run(
+                [*SHELLS[language], command],
+                cwd=workplace,
+                env=os.environ | dict(PYTHONPATH=str(root)),
+                capture_output=True,
+                text=True,
+            )
+        assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
         out += done.stdout
     assert "points of mAP lost" in out and out.count("6 images, ") == 3
     names = {path.name for path in (workplace / "work_dirs/deploy").iterdir()}

@@ -158,7 +158,7 @@ def test_slurm_starts_torchrun_on_each_node(tmp_path, script):
     assert done.returncode == 0, done.stderr
     variables, *command = done.stdout.splitlines()
     assert variables == "2 1 n1 20005"
-    assert command[:3] == ["-m", "mmyolo_mnv1.torchrun", "6"]
+    assert command[:3] == ["-m", "mmyolo_mnv1.environment.torchrun", "6"]
     assert command[4] == "c.py" and command[-1] == "--amp" and "there" in command
     options = (tmp_path / "log").read_text().split()
     assert {"--partition=gpu", "--nodes=2", "--ntasks-per-node=1"} <= {*options}

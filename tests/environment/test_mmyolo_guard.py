@@ -1,4 +1,4 @@
-"""The install-time lift of mmyolo's guard, on a small wheel of the same shape."""
+"""Lifting mmyolo's guard, with a small wheel of the same structure."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ METADATA = "Metadata-Version: 2.1\nName: mmyolo\nVersion: 0.6.0\n"
 
 @pytest.fixture
 def wheel(tmp_path, monkeypatch):
-    """Write a wheel that counts as the published one; returns its path."""
+    """Write a wheel that is accepted as the published one; returns its path."""
 
     def write(init: str = INIT):
         path = tmp_path / "mmyolo-0.6.0-py3-none-any.whl"
@@ -41,7 +41,7 @@ def wheel(tmp_path, monkeypatch):
     return write
 
 
-def test_repack_changes_the_one_bound_and_the_version(wheel, tmp_path):
+def test_repack_changes_the_bound_and_the_version(wheel, tmp_path):
     lifted = guard.repack(wheel(), tmp_path / "out")
     assert lifted.name == "mmyolo-0.6.0+mnv1-py3-none-any.whl"
     with zipfile.ZipFile(lifted) as archive:
@@ -63,7 +63,7 @@ def test_refuses_another_file(wheel, tmp_path):
 
 
 @pytest.mark.parametrize("init", ["", INIT + INIT])
-def test_refuses_a_bound_that_does_not_stand_once(wheel, tmp_path, init):
+def test_refuses_a_bound_that_is_missing_or_repeated(wheel, tmp_path, init):
     with pytest.raises(InputError, match="times, not once"):
         guard.repack(wheel(init), tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -102,7 +102,7 @@ def test_other_version_is_refused(monkeypatch):
         guard.lift()
 
 
-def test_this_environment_is_lifted_and_a_second_run_says_so(python):
-    done = python("-m", "mmyolo_mnv1.mmyolo_guard")
+def test_second_run_does_nothing_in_this_environment(python):
+    done = python("-m", "mmyolo_mnv1.environment.mmyolo_guard")
     assert done.returncode == 0, done.stderr
     assert "already lifted" in done.stdout

@@ -1,4 +1,4 @@
-"""Detections for the evaluation report: from a model, from files; bad input."""
+"""Detections from a checkpoint and from files; bad input."""
 
 import json
 import os
@@ -8,41 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmyolo.registry import MODELS
 
-from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.evaluation.data import detect, load_truth, read_detections
 from mmyolo_mnv1.evaluation.eval_report import eval_report
 from mmyolo_mnv1.weights import save_checkpoint
 
 MIM = Path(sys.executable).with_name("mim")
-
-
-@pytest.fixture
-def config(root, digits):
-    """Read the demo's config on the small digits data, with more options."""
-
-    def read(**options):
-        workers = dict(num_workers=0, persistent_workers=False)
-        options = dict(data_root=str(digits), test_dataloader=workers) | options
-        return load_config(root / "configs/yolo11_mnv1_n_digits.py", options)
-
-    return read
-
-
-@pytest.fixture
-def checkpoint(config, tmp_path):
-    """Untrained weights whose every class is probable."""
-    torch.manual_seed(0)
-    model = MODELS.build(config().model)
-    model.init_weights()
-    for name, parameter in model.named_parameters():
-        if "cls_preds" in name and name.endswith("bias"):
-            torch.nn.init.zeros_(parameter)
-    path = tmp_path / "untrained.pth"
-    save_checkpoint(model.state_dict(), {}, path)
-    return path
 
 
 def test_checkpoint_detects_as_mim_test_does(config, checkpoint, python, tmp_path):
@@ -68,8 +40,8 @@ def test_checkpoint_detects_as_mim_test_does(config, checkpoint, python, tmp_pat
     assert again == report and report["detections"] == len(expected)
 
 
-class Call:
-    """What a hostile pickle does."""
+class MakeFolder:
+    """Object whose unpickling makes a folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,7 +53,7 @@ class Call:
 def test_a_hostile_pickle_is_not_run(config, tmp_path):
     truth = load_truth(config())
     path, victim = tmp_path / "results.pkl", tmp_path / "victim"
-    path.write_bytes(pickle.dumps([Call(victim)]))
+    path.write_bytes(pickle.dumps([MakeFolder(victim)]))
     with pytest.raises(InputError, match=r"would call (posix|nt)\.mkdir: refused"):
         read_detections(path, truth)
     assert not victim.exists()
@@ -120,20 +92,20 @@ def test_refuses_results(config, tmp_path):
         read_detections(path, truth)
 
 
-def test_refuses_another_models_checkpoint(config, checkpoint, digits):
+def test_refuses_another_models_checkpoint(config, checkpoint, digits, tmp_path):
     ann_file = str(digits / "annotations/val.json")
     other = config(**{"model.backbone.alpha": 0.5})
     with pytest.raises(InputError, match="untrained.pth is not of .*digits.py: ") as e:
         detect(other, checkpoint, ann_file)
     assert "of another shape" in str(e.value) and "\n" not in str(e.value)
-    save_checkpoint(dict(weight=torch.zeros(1)), {}, checkpoint)
+    save_checkpoint(dict(weight=torch.zeros(1)), {}, tmp_path / "other.pth")
     with pytest.raises(InputError, match="0 of the model"):
-        detect(config(), checkpoint, ann_file)
+        detect(config(), tmp_path / "other.pth", ann_file)
     with pytest.raises(InputError, match="none.pth not found"):
-        detect(config(), checkpoint.with_name("none.pth"), ann_file)
+        detect(config(), tmp_path / "none.pth", ann_file)
 
 
-def test_refuses_a_test_set_that_is_none(config, digits, tmp_path):
+def test_refuses_invalid_test_sets(config, digits, tmp_path):
     coco = json.loads((digits / "annotations/val.json").read_text())
     for ann in coco["annotations"]:
         ann["iscrowd"] = 1

@@ -1,4 +1,4 @@
-"""The evaluation report end to end: files, page, command line, bad input."""
+"""Evaluation report end to end: files, page, command line, bad input."""
 
 import base64
 import io
@@ -12,8 +12,8 @@ from PIL import Image
 
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
-from mmyolo_mnv1.evaluation.cases import CELL
 from mmyolo_mnv1.evaluation.data import load_truth
+from mmyolo_mnv1.evaluation.error_crops import CROP_SIZE
 from mmyolo_mnv1.evaluation.eval_report import eval_report
 
 PICTURES = {
@@ -23,20 +23,8 @@ PICTURES = {
 
 
 @pytest.fixture
-def config(root, digits):
-    """Read the demo's config on the small digits data, with more options."""
-
-    def read(**options):
-        workers = dict(num_workers=0, persistent_workers=False)
-        options = dict(data_root=str(digits), test_dataloader=workers) | options
-        return load_config(root / "configs/yolo11_mnv1_n_digits.py", options)
-
-    return read
-
-
-@pytest.fixture
 def results(config, tmp_path):
-    """Every second digit found, the others taken for the next class."""
+    """Detections of every digit, every second one with the next class."""
     truth = load_truth(config())
     ids = truth.cat_ids
     path = tmp_path / "results.json"
@@ -54,7 +42,7 @@ def results(config, tmp_path):
 
 
 class Page(HTMLParser):
-    """Images, attributes that could load something, and text."""
+    """Images, attributes that could load a resource, and text of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -98,10 +86,10 @@ def test_page_and_files(config, results, tmp_path):
         for group in report[name].values()
         for error in group["worst"]
     ]
-    cut_outs = [data for kind, data in page.images if kind == "data:image/jpeg"]
-    assert len(cut_outs) == len(errors) == 16
-    for data in cut_outs:
-        assert Image.open(io.BytesIO(data)).size == (CELL, CELL)
+    crops = [data for kind, data in page.images if kind == "data:image/jpeg"]
+    assert len(crops) == len(errors) == 16
+    for data in crops:
+        assert Image.open(io.BytesIO(data)).size == (CROP_SIZE, CROP_SIZE)
     for error in errors:
         assert error["reason"] in page.text and error["image"] in page.text
     assert f"AP {report['summary']['AP']:.3f}" in page.text
@@ -109,7 +97,7 @@ def test_page_and_files(config, results, tmp_path):
 
 
 def test_names_stay_as_they_are(root, digits, results, tmp_path):
-    """Names that mean something to HTML, to mathematical text and to legends."""
+    """Class names with meaning in HTML, in mathtext and in Matplotlib's legends."""
     names = ("<b>0</b>", r"$\bad$", "&amp;", "_3", "$", "五", *"6789")
     file = digits / "annotations/val.json"
     coco = json.loads(file.read_text())
@@ -162,8 +150,8 @@ def test_refuses_options(config, tmp_path, options, words):
     assert not (tmp_path / "out").exists()
 
 
-def test_refuses_a_photo_that_is_none(config, digits, results, tmp_path):
-    """One that ends as a JPEG does and is none."""
+def test_refuses_an_unreadable_image(config, digits, results, tmp_path):
+    """A file that passes the dataset's check of its JPEG end marker only."""
     photos = tmp_path / "val"
     photos.mkdir()
     for path in (digits / "val").iterdir():
@@ -174,17 +162,17 @@ def test_refuses_a_photo_that_is_none(config, digits, results, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_command_line(root, digits, results, tmp_path, python):
-    tool = root / "tools/analysis_tools/eval_report.py"
+def test_command_line(root, digits, results, tmp_path, tool):
+    script = "tools/analysis_tools/eval_report.py"
     config = root / "configs/yolo11_mnv1_n_digits.py"
     out = tmp_path / "out"
-    arguments = [tool, config, "--results", results, "--out", out, "--cfg-options"]
-    done = python(*arguments, f"data_root={digits}")
+    arguments = [script, config, "--results", results, "--out", out, "--cfg-options"]
+    done = tool(*arguments, f"data_root={digits}")
     assert done.returncode == 0, done.stderr
     report = json.loads((out / "report.json").read_text())
     assert f"AP {report['summary']['AP']:.3f}, AP50 " in done.stdout
     assert f"written to {out / 'report.html'}" in done.stdout
-    done = python(*arguments, "data_root=nowhere")
+    done = tool(*arguments, "data_root=nowhere")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("mmyolo-mnv1: annotation file nowhere/")

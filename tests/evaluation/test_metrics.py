@@ -1,4 +1,4 @@
-"""An evaluation in numbers: worked out by hand, and as CocoMetric has them."""
+"""Numbers of an evaluation: against values by hand and against CocoMetric."""
 
 import json
 
@@ -13,7 +13,7 @@ from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.evaluation.data import load_truth
 from mmyolo_mnv1.evaluation.metrics import evaluate
 
-CLASSES = dict(cat=7, dog=3, eel=5)  # ids in another order than the names
+CLASSES = dict(cat=7, dog=3, eel=5)  # ids not sorted like the names
 
 
 def box(image_id: int, name: str, x: float, y: float, w: float, h: float, **more):
@@ -30,21 +30,21 @@ OBJECTS = [
     box(3, "cat", 100, 0, 100, 100, iscrowd=1),
 ]
 DETECTIONS = [
-    box(1, "cat", 10, 10, 40, 40, score=0.9),  # right
-    box(1, "cat", 14, 10, 40, 40, score=0.8),  # the same cat
-    box(1, "cat", 100, 10, 40, 40, score=0.7),  # a dog
+    box(1, "cat", 10, 10, 40, 40, score=0.9),  # true positive
+    box(1, "cat", 14, 10, 40, 40, score=0.8),  # duplicate
+    box(1, "cat", 100, 10, 40, 40, score=0.7),  # class confusion
     box(2, "cat", 10, 10, 50, 20, score=0.6),  # IoU 0.4
-    box(2, "dog", 150, 60, 30, 30, score=0.5),  # nothing there
-    box(2, "eel", 150, 60, 30, 30, score=0.3),  # nothing there
-    box(2, "cat", 100, 10, 20, 20, score=0.2),  # right
-    box(3, "dog", 50, 10, 40, 40, score=0.95),  # right
-    box(3, "cat", 120, 20, 30, 30, score=0.99),  # in a crowd: does not count
+    box(2, "dog", 150, 60, 30, 30, score=0.5),  # background
+    box(2, "eel", 150, 60, 30, 30, score=0.3),  # background
+    box(2, "cat", 100, 10, 20, 20, score=0.2),  # true positive
+    box(3, "dog", 50, 10, 40, 40, score=0.95),  # true positive
+    box(3, "cat", 120, 20, 30, 30, score=0.99),  # in a crowd: ignored
 ]
 
 
 @pytest.fixture
 def toy(root, tmp_path):
-    """Truth of three photos with the objects above."""
+    """Ground truth of three images with the objects above."""
     folder = tmp_path / "toy"
     (folder / "annotations").mkdir(parents=True)
     (folder / "images").mkdir()
@@ -57,7 +57,7 @@ def toy(root, tmp_path):
         ],
         categories=[dict(id=i, name=name) for name, i in CLASSES.items()],
         annotations=[
-            # The first id is 0, which COCOeval alone takes for "not found".
+            # The first id is 0, which COCOeval reads as "no match".
             dict(dict(iscrowd=0), **o, id=i, area=o["bbox"][2] * o["bbox"][3])
             for i, o in enumerate(OBJECTS)
         ],
@@ -130,7 +130,7 @@ def test_confusion_and_ratios_by_hand(toy):
     assert loose["confusion"][3] == [1, 1, 1, 0]
 
 
-def test_in_the_confusion_matrix_the_higher_score_takes_the_object(toy):
+def test_confusion_matrix_gives_the_object_to_the_higher_score(toy):
     dog = [100, 10, 40, 40]
     detections = [
         box(1, "cat", *dog, score=0.5),
@@ -182,7 +182,7 @@ def test_kinds_of_errors_by_hand(toy):
     assert weak["detection"] == dict(name="cat", bbox=[100, 10, 20, 20], score=0.2)
 
 
-def test_worst_first_and_no_more_than_asked(toy):
+def test_lists_the_worst_errors_first(toy):
     report = evaluate(toy, DETECTIONS[5:7] + DETECTIONS[3:5], score_thr=0, worst=1)
     group = report["false_positives"]["background"]
     assert group["count"] == 2
@@ -209,7 +209,7 @@ def test_nothing_detected(toy):
 
 
 def test_same_as_coco_metric_on_digits(root, tmp_path):
-    """On moved, mislabelled and repeated boxes."""
+    """On shifted, mislabelled and repeated boxes."""
     make_digits(tmp_path / "digits", num_train=1, num_val=6, size=256)
     options = dict(data_root=str(tmp_path / "digits"))
     config = load_config(root / "configs/yolo11_mnv1_n_digits.py", options)
@@ -246,9 +246,9 @@ def test_same_as_coco_metric_on_digits(root, tmp_path):
     expected = metric.evaluate(len(truth.coco.imgs))
     report = evaluate(truth, detections)
     for row in report["classes"]:
-        theirs = expected[f"coco/{row['name']}_precision"]
+        reference = expected[f"coco/{row['name']}_precision"]
         ours = np.nan if row["AP"] is None else round(row["AP"], 3)
-        assert ours == pytest.approx(theirs, abs=1e-9, nan_ok=True)
+        assert ours == pytest.approx(reference, abs=1e-9, nan_ok=True)
     suffixes = dict(AP="", AP50="_50", AP75="_75", APs="_s", APm="_m", APl="_l")
     for ours, suffix in suffixes.items():
         value = report["summary"][ours]

@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from skimage import data
 
 from mmyolo_mnv1.analysis.subject import Subject
-from mmyolo_mnv1.deploy.export.loading import describe
+from mmyolo_mnv1.deploy.export.config_metadata import build_metadata
 from mmyolo_mnv1.deploy.export.network import DetectorNetwork
 from mmyolo_mnv1.deploy.runtime.detector import Detections
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
@@ -40,7 +40,7 @@ def write_weights(cfg: Config, path: Path, shapes: Sequence[tuple[int, int]]) ->
     """Save weights that find some hundred boxes in the photos."""
     subject = Subject(cfg)
     detector, head = subject.detector, subject.detector.bbox_head.head_module
-    preprocessing = describe(cfg, subject.network).preprocessing
+    preprocessing = build_metadata(cfg, subject.network).preprocessing
     batches = [
         torch.from_numpy(
             normalise(

@@ -1,4 +1,4 @@
-"""Random MobileNetV1 classifiers in the layouts of TF-slim and timm."""
+"""Random MobileNetV1 classifiers in the formats of TF-slim and timm."""
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ def random_classifier(alpha: float, num_classes: int) -> dict[str, torch.Tensor]
 
 
 def as_tf_slim(state_dict: dict) -> dict[str, np.ndarray]:
-    """The same weights as TF-slim names and lays them out."""
+    """Weights by TF-slim's names, in its order of axes."""
     convs = [k for k in state_dict if k.endswith("conv.weight")]
     layers = ["Conv2d_0/weights"]
     for i in range(1, 14):
@@ -45,7 +45,7 @@ def as_tf_slim(state_dict: dict) -> dict[str, np.ndarray]:
 
 
 def as_timm(state_dict: dict) -> dict[str, torch.Tensor]:
-    """The same weights as timm names them."""
+    """Weights by timm's names."""
     renamed = {}
     for name, tensor in state_dict.items():
         *module, leaf = name.removeprefix("backbone.").split(".")

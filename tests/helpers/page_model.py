@@ -1,4 +1,4 @@
-"""Photos, and an untrained detector in which grey levels more or less do little."""
+"""Photos, and an untrained detector that is robust to small changes of grey levels."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,21 +11,21 @@ from skimage import data as photos
 from torch import nn
 
 from mmyolo_mnv1.config import load_config
-from mmyolo_mnv1.deploy.export.formats import Plan, export_detector
-from mmyolo_mnv1.deploy.export.loading import describe
+from mmyolo_mnv1.deploy.export.config_metadata import build_metadata
+from mmyolo_mnv1.deploy.export.formats import ExportPlan, export_detector
 from mmyolo_mnv1.deploy.export.network import DetectorNetwork
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
 from mmyolo_mnv1.models.build import build_model
 from mmyolo_mnv1.weights import save_checkpoint
 
 SIZE = 320
-SEED = 11  # with which there are boxes in each picture
+SEED = 11  # gives boxes in each picture
 
 
 def save_pictures(folder: Path) -> dict[str, Path]:
-    """Save photos for an input of ``SIZE``, by what happens to them."""
+    """Save photos for an input of ``SIZE``, by the resizing that they need."""
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter
+    exif[0x0112] = 6  # rotated by 90 degrees
     made = dict(
         turned=("jpg", photos.chelsea(), dict(exif=exif, quality=95)),
         enlarged=("png", photos.coffee()[::3, ::3], {}),
@@ -40,30 +40,30 @@ def save_pictures(folder: Path) -> dict[str, Path]:
 
 
 def export_untrained(config: Path, pictures: Iterable[Path], folder: Path) -> Path:
-    """Export a detector that finds some tens of boxes in each picture, as ONNX."""
+    """Export a detector that finds tens of boxes in each picture, as ONNX."""
     cfg = load_config(config, dict(img_scale=(SIZE, SIZE)))
     torch.manual_seed(SEED)
     detector = build_model(cfg)
     detector.train(False)
-    metadata = describe(cfg, DetectorNetwork(detector))
-    seen = [
+    metadata = build_metadata(cfg, DetectorNetwork(detector))
+    images = [
         letterbox(
             cv2.imread(str(path)), metadata.input_shape, metadata.preprocessing
         ).image
         for path in pictures
     ]
-    set_weights(detector, torch.from_numpy(normalise(seen, metadata.preprocessing)))
+    set_weights(detector, torch.from_numpy(normalise(images, metadata.preprocessing)))
     weights = folder / "weights.pth"
     save_checkpoint(detector.state_dict(), {}, weights)
-    return export_detector(cfg, weights, folder, Plan(["onnx"]))["onnx"]
+    return export_detector(cfg, weights, folder, ExportPlan(["onnx"]))["onnx"]
 
 
 @torch.no_grad()
 def set_weights(detector: nn.Module, images: torch.Tensor) -> None:
-    """Random weights that behave as trained ones: grey levels more or less do little.
+    """Set random weights that are robust to small changes of grey levels.
 
-    Kernels are smooth, numbers keep their size from layer to layer, few scores are
-    high, boxes are several strides wide.
+    Kernels are constant, activations keep their variance from layer to layer, few
+    scores are high, boxes are several strides wide.
     """
 
     def keep_size(norm: nn.BatchNorm2d, inputs: tuple) -> None:

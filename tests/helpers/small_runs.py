@@ -144,7 +144,7 @@ class Launched:
     """
 
     def __init__(self, script: str, *args: object, **variables: object) -> None:
-        self._output = tempfile.TemporaryFile("w+")  # a pipe could fill
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (a pipe could fill)
         self.process = subprocess.Popen(
             ["bash", str(ROOT / "tools" / script), *map(str, args)],
             env=environment(**variables),

@@ -23,9 +23,16 @@ def build_detector(root, scale="n", num_classes=80, backbone=None):
     return MODELS.build(cfg)
 
 
+@pytest.fixture
+def meta():
+    """Parameters without values, for tests that count them."""
+    with torch.device("meta"):
+        yield
+
+
 @pytest.mark.parametrize("num_classes", [80, 1])
 @pytest.mark.parametrize("scale", SCALES)
-def test_yolo11_counts(root, figures, scale, num_classes):
+def test_yolo11_counts(root, figures, meta, scale, num_classes):
     model = build_detector(root, scale, num_classes)
     expected = figures["yolo11"][scale][str(num_classes)]["params"]
     assert count_params(model) == expected
@@ -36,7 +43,7 @@ def test_yolo11_counts(root, figures, scale, num_classes):
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 @pytest.mark.parametrize("scale", SCALES)
-def test_mnv1_counts(root, figures, scale, alpha):
+def test_mnv1_counts(root, figures, meta, scale, alpha):
     model = build_detector(root, scale, 80, dict(type="MobileNetV1", alpha=alpha))
     expected = figures["yolo11_mnv1"][f"alpha_{alpha}_nc80"][scale]
     assert count_params(model) == expected["params"]
@@ -45,7 +52,7 @@ def test_mnv1_counts(root, figures, scale, alpha):
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
-def test_backbone_counts(figures, alpha):
+def test_backbone_counts(figures, meta, alpha):
     model = MobileNetV1(alpha=alpha)
     reference = figures["mobilenet_v1"]
     assert count_params(model) == reference["params_backbone"][str(alpha)]
@@ -142,7 +149,7 @@ def test_c3k2_plain_bottleneck_halves_and_adds():
     assert block.conv1.out_channels == 16 and block.add_identity
 
 
-def test_neck_c3k_flags():
+def test_neck_c3k_flags(meta):
     def flags(scale):
         neck = YOLO11PAFPN([64, 128, 256], scale)
         layers = [*neck.top_down_layers, *neck.bottom_up_layers]
@@ -178,7 +185,7 @@ def test_last_stage(last_stage, channels, blocks):
     assert [tuple(m.shape[1:]) for m in maps] == [
         *((128, 8, 8), (256, 4, 4), (channels, 2, 2)),
     ]
-    assert len(MobileNetV1(0.5).stage5) == 2  # the class's table is as it was
+    assert len(MobileNetV1(0.5).stage5) == 2  # the class's table is unchanged
 
 
 def test_lite_has_no_ordinary_3x3_convolution(root):
@@ -200,7 +207,7 @@ def test_lite_has_no_ordinary_3x3_convolution(root):
     assert count_params(lite) < 0.9 * count_params(full)
 
 
-def test_lite_counts_of_a_layer():
+def test_lite_counts_of_a_layer(meta):
     """A 3x3 convolution of c to c becomes 9c + c^2, two BN instead of one."""
     ordinary, separable = (C3k(64, 64, separable=flag) for flag in (False, True))
     mid = 32  # channels of the four 3x3 convolutions
@@ -244,12 +251,12 @@ def test_predict_on_cuda(root):
     assert out[0].pred_instances.bboxes.is_cuda
 
 
-def test_readme_counts_are_the_models(root):
+def test_readme_counts_are_the_models(root, meta):
     readme = (root / "README.md").read_text()
     mnv1 = dict(type="MobileNetV1")
     for name, backbone in (("YOLO11m", None), ("MobileNetV1-YOLO11m", mnv1)):
         model = build_detector(root, "m", 1, backbone)
         macs = count_conv_macs(model, 640, 640) / 1e9
         params = count_params(model) / 1e6
-        row = f"| {name} | {params:.2f} M | {macs:.2f} G | {2 * macs:.1f} G |"
+        row = f"| {name} | {params:.2f} M | {2 * macs:.1f} G |"
         assert row in readme

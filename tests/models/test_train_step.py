@@ -1,4 +1,4 @@
-"""The training step: switches that change how it is computed, and what it costs."""
+"""The training step: options that change how it is computed, and its memory."""
 
 import gc
 
@@ -12,24 +12,32 @@ from torch import nn
 from benchmarks.training.train_job import make_truths
 from mmyolo_mnv1.analysis.machine import Memory
 from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.models.build import build_model
 
 SIZE = 64
 
 
-@pytest.fixture
-def train(root, digits, tmp_path):
-    """Train two iterations; the losses of each, and the runner."""
-
-    weights = tmp_path / "weights.pth"
+@pytest.fixture(scope="module")
+def train(root, digits, tmp_path_factory):
+    """Train two iterations; the losses of each, and the runner. Options are cached."""
+    folder = tmp_path_factory.mktemp("train_step")
+    weights = folder / "weights.pth"
+    trained = {}
 
     def run(**options):
+        key = str(options)
+        if key not in trained:
+            trained[key] = train_two_iterations(options)
+        return trained[key]
+
+    def train_two_iterations(options):
         cfg = load_config(
             root / "configs/yolo11_mnv1_n_digits.py",
             {
                 "data_root": str(digits),
                 "img_scale": (SIZE, SIZE),
                 "max_epochs": 1,
-                "work_dir": str(tmp_path),
+                "work_dir": str(folder),
                 "train_dataloader.num_workers": 0,
                 "train_dataloader.persistent_workers": False,
                 "default_hooks.logger.interval": 1,
@@ -48,9 +56,9 @@ def train(root, digits, tmp_path):
         step, losses = runner.model.train_step, []
 
         def recorded(*args, **kwargs):
-            found = step(*args, **kwargs)
-            losses.append({name: value.item() for name, value in found.items()})
-            return found
+            computed = step(*args, **kwargs)
+            losses.append({name: value.item() for name, value in computed.items()})
+            return computed
 
         runner.model.train_step = recorded
         runner.train()
@@ -60,7 +68,7 @@ def train(root, digits, tmp_path):
 
 
 def check_losses(mine, theirs, rel: float) -> None:
-    """The first are equal; AdamW's first step makes steps of signs out of rounding."""
+    """The first are equal; AdamW's first step turns rounding into steps by sign."""
     assert len(mine) == len(theirs) == 2
     assert mine[0] == pytest.approx(theirs[0], rel=rel)
     assert mine[1]["loss"] == pytest.approx(theirs[1]["loss"], rel=0.2)
@@ -104,10 +112,9 @@ def test_compile(train, backend):
     assert not any("_orig_mod" in name for name in weights)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def head(root):
-    head = MODELS.build(load_config(root / "configs/yolo11_n.py").model).bbox_head
-    return head.train()
+    return build_model(load_config(root / "configs/yolo11_n.py")).bbox_head.train()
 
 
 def outputs_of(images: int) -> list[list[torch.Tensor]]:
@@ -126,7 +133,7 @@ def outputs_of(images: int) -> list[list[torch.Tensor]]:
 
 
 def test_crowded_image_costs_no_more(head):
-    """500 boxes in one image of eight take the memory of 500 spread over all."""
+    """500 boxes in one of eight images take no more memory than 500 spread over all."""
     images, count = 8, 500
     generator = torch.Generator().manual_seed(1)
     crowd = make_truths(1, count, 80, (640, 640), generator)
@@ -155,8 +162,8 @@ def test_no_boxes_at_all(head):
     assert losses["loss_cls"] > 0 and outputs[0][0].grad.abs().sum() > 0
 
 
-def test_images_of_a_list(head):
-    """Instances by image, as other collate functions give them, are the same."""
+def test_instances_by_image(head):
+    """Other collate functions give a list of instances; the losses are the same."""
     generator = torch.Generator().manual_seed(1)
     truths = make_truths(2, 5, 80, (640, 640), generator)
     instances = [
@@ -165,6 +172,6 @@ def test_images_of_a_list(head):
     ]
     outputs, metas = outputs_of(2), [{}] * 2
     expected = head.loss_by_feat(*outputs, truths, metas)
-    found = head.loss_by_feat(*outputs, instances, metas)
-    assert found == expected
-    assert np.isfinite([value.item() for value in found.values()]).all()
+    losses = head.loss_by_feat(*outputs, instances, metas)
+    assert losses == expected
+    assert np.isfinite([value.item() for value in losses.values()]).all()

@@ -1,11 +1,14 @@
-"""What the parity tests share: the peer, random models, and a table of differences."""
+"""Fixtures of the parity tests: Ultralytics, random models, table of differences."""
 
+import copy
+import functools
 import os
 from collections.abc import Callable
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from mmyolo.registry import MODELS
 from torch import nn
 from torch.nn import functional as F
@@ -18,16 +21,16 @@ DIFFERENCES: dict[str, float] = {}
 
 @pytest.fixture
 def report() -> Callable[[str, float], None]:
-    """Keep the largest difference of a name for the table at the end of the run."""
+    """Record a difference; the largest by name are printed at the end of the run."""
 
-    def keep(name: str, difference: float) -> None:
+    def record(name: str, difference: float) -> None:
         DIFFERENCES[name] = max(float(difference), DIFFERENCES.get(name, 0.0))
 
-    return keep
+    return record
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Print the largest differences."""
+    """Print the table of differences."""
     if DIFFERENCES:
         terminalreporter.section("largest differences")
         for name, difference in DIFFERENCES.items():
@@ -36,7 +39,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 
 @pytest.fixture(scope="session")
 def peer(tmp_path_factory):
-    """Ultralytics, with its settings in a temporary folder."""
+    """Ultralytics with its settings in a temporary folder."""
     os.environ["YOLO_CONFIG_DIR"] = str(tmp_path_factory.mktemp("ultralytics"))
     return pytest.importorskip("ultralytics", reason="Ultralytics is not installed")
 
@@ -47,30 +50,35 @@ def picture() -> Callable[..., torch.Tensor]:
     return random_picture
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def reference(peer):
-    """Build Ultralytics' YOLO11 of a scale with random weights and statistics."""
+    """Copy of Ultralytics' YOLO11 of a scale, with random weights and statistics."""
+    from ultralytics.nn.tasks import DetectionModel
 
-    def build(scale: str, num_classes: int = 80, seed: int = 0) -> nn.Module:
-        from ultralytics.nn.tasks import DetectionModel
-
-        torch.manual_seed(seed)
+    @functools.lru_cache(maxsize=4)
+    def build(scale: str, num_classes: int) -> nn.Module:
+        torch.manual_seed(0)
         model = DetectionModel(f"yolo11{scale}.yaml", nc=num_classes, verbose=False)
         model.names = {i: f"class {i}" for i in range(num_classes)}
         return randomise(model)
 
-    return build
+    def get_copy(scale: str, num_classes: int = 80) -> nn.Module:
+        return copy.deepcopy(build(scale, num_classes))
+
+    return get_copy
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def detector(root):
-    """Build our YOLO11 from a state dict and its meta."""
+    """Build MMYOLO's YOLO11 from a state dict and fields of its config."""
+    base = Config.fromfile(root / "configs/yolo11_m.py").model
 
     def build(state_dict: dict | None = None, **model) -> nn.Module:
-        cfg = Config.fromfile(root / "configs/yolo11_m.py").model
-        # Maps lie in memory as the reference's do: sums go in the same order.
+        cfg = copy.deepcopy(base)
+        # The reference's memory format, so that sums have the same order.
         cfg.update(channels_last=False, **model)
-        built = MODELS.build(cfg)
+        with DefaultScope.overwrite_default_scope("mmyolo"):
+            built = MODELS.build(cfg)
         if state_dict is not None:
             built.load_state_dict(state_dict, strict=True)
         return built.eval()
@@ -79,7 +87,7 @@ def detector(root):
 
 
 def random_picture(batch: int, height: int, width: int, seed: int) -> torch.Tensor:
-    """Random images with structure at every scale, (N, 3, H, W) from 0 to 1."""
+    """Random images with structure at several scales, (N, 3, H, W) from 0 to 1."""
     generator = torch.Generator().manual_seed(seed)
     image = torch.zeros(batch, 3, height, width)
     for size in (2, 4, 8, 16, 32):
@@ -90,17 +98,17 @@ def random_picture(batch: int, height: int, width: int, seed: int) -> torch.Tens
 
 @torch.no_grad()
 def randomise(model: nn.Module) -> nn.Module:
-    """Give BN random scales and shifts, and random statistics near its input's.
+    """Give BN random scales and shifts, and running statistics near its input's.
 
-    The running statistics are measured on random images, so that outputs keep their
-    size through the depth of the network, and then moved.
+    The statistics are measured on random images, so that activations keep their size
+    through the network, and then perturbed.
     """
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.weight.uniform_(0.7, 1.3)
         norm.bias.normal_(0, 0.2)
         norm.reset_running_stats()
-        norm.momentum = None  # plain average
+        norm.momentum = None  # cumulative average
     model.train()
     model(random_picture(8, 192, 192, seed=3))
     for norm in norms:

@@ -1,8 +1,8 @@
-"""Save a YOLO11n as ultralytics 8.4 builds it, and its outputs: make_….py FOLDER.
+"""Save YOLO11n of ultralytics 8.4 and its outputs: make_ultralytics84.py FOLDER.
 
-Run where `import ultralytics` is 8.4; tests/parity/test_ultralytics84.py does that in a
-throw-away environment. The weights repeat after a prime number of values, so that the
-checkpoint compresses to some kilobytes while every channel still differs.
+tests/parity/test_ultralytics84.py runs it in a temporary environment with ultralytics
+8.4. The weights repeat after a prime number of values, so that the checkpoint
+compresses to some kilobytes and every channel differs.
 """
 
 import lzma
@@ -18,7 +18,7 @@ PERIOD = 251
 
 @torch.no_grad()
 def fill(model: torch.nn.Module) -> None:
-    """Set every weight and statistic, the same on every machine."""
+    """Set all weights and statistics, identically on every machine."""
     random = np.random.RandomState(0)
     for name, tensor in model.state_dict().items():
         if not tensor.is_floating_point() or "dfl" in name:

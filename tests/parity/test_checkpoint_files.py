@@ -1,4 +1,4 @@
-"""Files that are no YOLO11 checkpoint: one line that says what they are, no output."""
+"""Files other than YOLO11 checkpoints: refused in one line, without output."""
 
 import pickle
 import zipfile
@@ -21,7 +21,7 @@ class Evil:
 
 
 class Sneaky:
-    """The same by a function of Ultralytics, whose names are allowed to stand there."""
+    """Unpickling it writes a file by a function of Ultralytics, an allowed name."""
 
     def __init__(self, path):
         self.path = path
@@ -68,13 +68,13 @@ def test_truncated(reference, tmp_path, keep):
     refused(path, "x.pt is truncated")
 
 
-@pytest.mark.parametrize("where", ["names", "optimizer"])
-def test_malicious(reference, tmp_path, where):
+@pytest.mark.parametrize("field", ["names", "optimizer"])
+def test_malicious(reference, tmp_path, field):
     written, path = tmp_path / "written", tmp_path / "x.pt"
-    save_with(reference("n", 1), where, Evil(written), path)
+    save_with(reference("n", 1), field, Evil(written), path)
     refused(path, "is refused, nothing was run", "exec")
     assert not written.exists()
-    torch.load(path, weights_only=False)  # the trap works where nobody looks
+    torch.load(path, weights_only=False)  # unpickling does write the file
     assert written.exists()
 
 
@@ -87,11 +87,11 @@ def test_functions_of_ultralytics_are_not_called(reference, tmp_path):
     assert written.exists()
 
 
-def save_with(model, where, thing, path):
-    """Save a checkpoint with something in the model's names or as optimizer."""
-    checkpoint = dict(model=model, optimizer=thing)
-    if where == "names":
-        model.names, checkpoint["optimizer"] = thing, None
+def save_with(model, field, value, path):
+    """Save a checkpoint with ``value`` as names of the model or as optimizer."""
+    checkpoint = dict(model=model, optimizer=value)
+    if field == "names":
+        model.names, checkpoint["optimizer"] = value, None
     torch.save(checkpoint, path)
 
 
@@ -140,23 +140,23 @@ def test_another_width(reference, tmp_path):
     refused(path, "model.5.conv.weight has 120 channels instead of 128")
 
 
-def test_plain_things(tmp_path):
+def test_other_objects(tmp_path):
     path = tmp_path / "x.pt"
-    for thing in ({"epoch": 3}, [1, 2], torch.ones(3), {"model": None}):
-        torch.save(thing, path)
+    for content in ({"epoch": 3}, [1, 2], torch.ones(3), {"model": None}):
+        torch.save(content, path)
         refused(path, "holds no YOLO11")
 
 
-def test_command_line_leaves_no_file(tmp_path, root, python):
+def test_command_line_leaves_no_file(tmp_path, tool):
     (tmp_path / "x.pt").write_bytes(b"nothing")
-    tool = root / "tools/model_converters/ultralytics_to_mmyolo.py"
-    done = python(tool, tmp_path / "x.pt", tmp_path / "y.pth")
+    script = "tools/model_converters/ultralytics_to_mmyolo.py"
+    done = tool(script, tmp_path / "x.pt", tmp_path / "y.pth")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["x.pt"]
 
 
-def test_runs_without_ultralytics(reference, tmp_path, root, python):
+def test_runs_without_ultralytics(reference, tmp_path, python):
     torch.save(dict(model=reference("n", 1)), tmp_path / "x.pt")
     code = (
         "import sys; sys.modules['ultralytics'] = None\n"  # importing it fails

@@ -1,4 +1,4 @@
-"""The labels of a YOLO dataset, beside those that Ultralytics reads."""
+"""Labels of a YOLO dataset: the same as Ultralytics reads."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from skimage import data as photos
 from mmyolo_mnv1.annotations.yolo import yolo_to_coco
 
 LABELS = {
-    "train/cat.txt": "0 .5 .5 .5 .4\n0 .5 .5 .5 .4\n1 .2 .3 .1 .6\n",  # one twice
+    "train/cat.txt": "0 .5 .5 .5 .4\n0 .5 .5 .5 .4\n1 .2 .3 .1 .6\n",  # a duplicate
     "train/deep/images/cup.txt": "1 .1 .2 .6 .4 .3 .8\n0 .2 .2 .9 .3 .5 .5 .1 .4\n",
     "val/empty.txt": "\n",
     "val/rocket.txt": "1 0.5 0.5 1.0 1.0\n0 .125 .75 .25 .5\n",
@@ -17,7 +17,7 @@ LABELS = {
 
 @pytest.fixture
 def yolo(tmp_path):
-    """A folder with another "images" in it, a list file, photos without labels."""
+    """A dataset with a nested folder "images", a list file, photos without labels."""
     for name, text in LABELS.items():
         head, _, tail = f"images/{name}".rpartition("images/")
         path = tmp_path / f"{head}labels/{tail}"
@@ -47,15 +47,15 @@ def test_labels(peer, yolo, split, report):
     from ultralytics.data.utils import check_det_dataset
 
     data = check_det_dataset(str(yolo / "data.yaml"), autodownload=False)
-    theirs = YOLODataset(data[split], data=data, task="detect", augment=False).labels
+    dataset = YOLODataset(data[split], data=data, task="detect", augment=False)
+    labels = {x["im_file"].replace("/images", ""): x for x in dataset.labels}
     coco = yolo_to_coco(yolo / "data.yaml", yolo / "out")[split].coco
-    assert len(theirs) == len(coco["images"])
-    by_end = {label["im_file"].replace("/images", ""): label for label in theirs}
+    assert len(dataset.labels) == len(coco["images"])
     for image in coco["images"]:
-        label = by_end[f"{yolo}/{image['file_name']}"]
+        label = labels[f"{yolo}/{image['file_name']}"]
         assert label["shape"] == (image["height"], image["width"])
         anns = [a for a in coco["annotations"] if a["image_id"] == image["id"]]
-        ours = np.array(
+        rows = np.array(
             [
                 [a["category_id"] - 1, x + w / 2, y + h / 2, w, h]
                 for a in anns
@@ -64,8 +64,8 @@ def test_labels(peer, yolo, split, report):
         ).reshape(-1, 5)
         expected = np.hstack([label["cls"], label["bboxes"]])
         expected[:, 1:] *= [image["width"], image["height"]] * 2
-        assert len(ours) == len(expected)
-        ours, expected = (x[np.lexsort(x.round(1).T)] for x in (ours, expected))
-        if len(ours):
-            report("labels of a YOLO dataset, px", np.abs(ours - expected).max())
-        np.testing.assert_allclose(ours, expected, atol=0.011)
+        assert len(rows) == len(expected)
+        rows, expected = (x[np.lexsort(x.round(1).T)] for x in (rows, expected))
+        if len(rows):
+            report("labels of a YOLO dataset, px", np.abs(rows - expected).max())
+        np.testing.assert_allclose(rows, expected, atol=0.011)

@@ -1,4 +1,4 @@
-"""The three losses against Ultralytics', gradients included."""
+"""Box, class and DFL loss and their gradients against Ultralytics."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ HEIGHT, WIDTH, CLASSES = 256, 320, 4
 STRIDES = (8, 16, 32)
 
 
-def boxes_of(kind: str, generator) -> tuple[torch.Tensor, torch.Tensor]:
+def random_boxes(kind: str, generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Boxes (n, 4) as x1, y1, x2, y2 in pixels, and labels (n,)."""
     size = torch.tensor([WIDTH, HEIGHT], dtype=torch.float)
     count = dict(none=0, many=80).get(kind, 6)
@@ -23,9 +23,9 @@ def boxes_of(kind: str, generator) -> tuple[torch.Tensor, torch.Tensor]:
     return corners, torch.randint(0, CLASSES, (count,), generator=generator)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def losses(reference, detector):
-    """Both sides' losses, boxes, classes and DFL, from raw outputs of the levels."""
+    """Losses of Ultralytics and MMYOLO (box, class, DFL) of raw outputs by level."""
     from ultralytics.cfg import get_cfg
     from ultralytics.utils.loss import v8DetectionLoss
 
@@ -34,7 +34,7 @@ def losses(reference, detector):
     criterion = v8DetectionLoss(peer)
     head = detector(scale="n", num_classes=CLASSES).bbox_head.train()
 
-    def theirs(levels, ground_truth):
+    def peer_losses(levels, ground_truth):
         size = torch.tensor([WIDTH, HEIGHT] * 2)
         image, label, corners = ground_truth.split((1, 1, 4), 1)
         centre = (corners[:, :2] + corners[:, 2:]) / 2
@@ -42,11 +42,11 @@ def losses(reference, detector):
         batch = dict(batch_idx=image[:, 0], cls=label, bboxes=xywh)
         return criterion(levels, batch)[0]
 
-    def ours(levels, ground_truth):
+    def mmyolo_losses(levels, ground_truth):
         module = head.head_module
         outputs = []
         for level in levels:
-            # The head's own forward, behind layers that pass the raw outputs on.
+            # The head's forward with layers that return the raw outputs.
             distances, classes = level.split((64, CLASSES), 1)
             outputs.append(
                 module.forward_single(
@@ -60,7 +60,7 @@ def losses(reference, detector):
             [result["loss_bbox"], result["loss_cls"], result["loss_dfl"]]
         )
 
-    return theirs, ours
+    return peer_losses, mmyolo_losses
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -69,7 +69,7 @@ def test_losses_and_gradients(losses, report, seed):
     kinds = ["none"] * 3 if seed == 19 else ["none", "many", "tiny", "border", "plain"]
     rows = []
     for image, kind in enumerate(kinds):
-        corners, labels = boxes_of(kind, generator)
+        corners, labels = random_boxes(kind, generator)
         index = torch.full((len(labels), 1), float(image))
         rows.append(torch.cat([index, labels[:, None].float(), corners], 1))
     shape = (len(kinds), 64 + CLASSES)
@@ -85,13 +85,13 @@ def test_losses_and_gradients(losses, report, seed):
         value = loss(levels, torch.cat(rows))
         gradients.append(torch.autograd.grad(value.sum(), levels))
         values.append(value.detach())
-    theirs, ours = values
-    assert theirs[1] > 0 and (seed == 19 or (theirs > 0).all())
-    for name, a, b in zip(("box", "class", "DFL"), ours, theirs, strict=True):
+    expected, actual = values
+    assert expected[1] > 0 and (seed == 19 or (expected > 0).all())
+    for name, a, b in zip(("box", "class", "DFL"), actual, expected, strict=True):
         relative = ((a - b).abs() / b.clamp(min=1e-9)).item()
         report(f"loss, {name}, relative", relative)
         assert relative <= 1e-4
-    for theirs, ours in zip(*gradients, strict=True):
-        relative = ((ours - theirs).norm() / theirs.norm()).item()
+    for expected, actual in zip(*gradients, strict=True):
+        relative = ((actual - expected).norm() / expected.norm()).item()
         report("gradient of the losses, relative", relative)
         assert relative <= 1e-4

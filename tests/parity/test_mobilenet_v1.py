@@ -1,4 +1,6 @@
-"""Converted ImageNet weights compute what their sources compute."""
+"""Converted ImageNet weights against the original networks."""
+
+import functools
 
 import numpy as np
 import pytest
@@ -15,12 +17,12 @@ from mmyolo_mnv1.converters.tf_slim import tf_slim_to_mmyolo
 from mmyolo_mnv1.converters.timm import timm_to_mmyolo
 from mmyolo_mnv1.weights import save_checkpoint
 
-#: What TF-slim's weights see in the photos.
+#: Classes that TF-slim's weights predict.
 PHOTOS = {"coffee": "espresso", "chelsea": "Egyptian cat", "rocket": "missile"}
 
 
 def classifier(meta, checkpoint):
-    """MMPreTrain's classifier as the meta describes it, with every weight loaded."""
+    """MMPreTrain's classifier by the meta, with all weights loaded."""
     pixels = dict(meta["data_preprocessor"])
     pixels["to_rgb"] = pixels.pop("bgr_to_rgb")
     width = int(1024 * meta["backbone"]["alpha"])
@@ -86,10 +88,10 @@ def test_timm_features(timm_model, tmp_path, report, name, alpha, suffix):
     images = torch.rand(2, 3, 96, 128) * 2 - 1
     expected = peer.forward_intermediates(images, indices=(2, 3, 4))[1]
     maps = model.backbone(images)
-    for stride, ours, theirs in zip((8, 16, 32), maps, expected, strict=True):
-        assert ours.shape == theirs.shape and ours.shape[-1] == 128 // stride
-        assert theirs.std() > 0.1  # a map of zeros would prove nothing
-        difference = (ours - theirs).abs().max()
+    for stride, a, b in zip((8, 16, 32), maps, expected, strict=True):
+        assert a.shape == b.shape and a.shape[-1] == 128 // stride
+        assert b.std() > 0.1  # not a map of zeros
+        difference = (a - b).abs().max()
         report(f"timm {name}, map of stride {stride}", difference)
         assert difference <= 1e-5
     difference = (model(images) - peer(images)).abs().max()
@@ -101,15 +103,16 @@ def test_timm_features(timm_model, tmp_path, report, name, alpha, suffix):
 def shared_weights(root):
     path = root.parent / "shared" / "weights"
     if not path.is_dir():
-        pytest.skip("TF-slim's weights are not here")
+        pytest.skip("TF-slim's weights are missing")
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def timm_model():
-    """Build a model of timm with random weights and random statistics of BN."""
+    """Get a model of timm with random weights and random statistics of BN."""
     timm = pytest.importorskip("timm", reason="timm is not installed")
 
+    @functools.cache
     @torch.no_grad()
     def build(name: str) -> nn.Module:
         torch.manual_seed(0)
@@ -119,7 +122,7 @@ def timm_model():
             norm.weight.uniform_(0.7, 1.3)
             norm.bias.normal_(0, 0.2)
             norm.momentum = 1.0
-        model.train()(torch.rand(4, 3, 128, 128) * 2 - 1)  # statistics of real size
+        model.train()(torch.rand(4, 3, 128, 128) * 2 - 1)  # measured statistics
         for norm in norms:
             norm.running_mean += 0.1 * torch.randn_like(norm.running_mean)
             norm.running_var *= torch.empty_like(norm.running_var).uniform_(0.8, 1.25)

@@ -1,7 +1,7 @@
-"""Checkpoints that ultralytics 8.4 wrote.
+"""Checkpoints of ultralytics 8.4.
 
-8.4.0 builds SPPF without an activation after its first convolution, 8.4.190 has put it
-back for YOLO11: the pickled module says which. The fixture is of 8.4.0.
+8.4.0 builds SPPF without an activation after its first convolution; 8.4.190 restores it
+for YOLO11. The pickled module shows which. The fixture was written by 8.4.0.
 """
 
 import lzma
@@ -16,15 +16,21 @@ import torch
 
 from mmyolo_mnv1.converters.ultralytics import read_ultralytics, ultralytics_to_mmyolo
 
-HERE = Path(__file__).parent
-FIXTURES = HERE / "fixtures"
+FOLDER = Path(__file__).parent
+FIXTURES = FOLDER / "fixtures"
 NAMES = ("yolo11n_84.pt.xz", "yolo11n_84.npz")
 
 
-def compare(folder: Path, scratch: Path, detector, sppf_act: bool) -> float:
-    """Convert the checkpoint of ``folder``; the largest difference of head outputs."""
+def unpack(folder: Path, scratch: Path) -> Path:
+    """Decompress the checkpoint of ``folder``."""
     path = scratch / "yolo11n.pt"
     path.write_bytes(lzma.decompress((folder / NAMES[0]).read_bytes()))
+    return path
+
+
+def compare(folder: Path, scratch: Path, detector, sppf_act: bool) -> float:
+    """Convert the checkpoint of ``folder``; return the largest output difference."""
+    path = unpack(folder, scratch)
     state_dict, meta = ultralytics_to_mmyolo(read_ultralytics(path))
     assert meta["ultralytics_version"].startswith("8.4.")
     assert meta["sppf_act"] is sppf_act
@@ -51,8 +57,7 @@ def test_fixture(detector, report, tmp_path):
 
 
 def test_activation_matters(detector, tmp_path):
-    path = tmp_path / "yolo11n.pt"
-    path.write_bytes(lzma.decompress((FIXTURES / NAMES[0]).read_bytes()))
+    path = unpack(FIXTURES, tmp_path)
     state_dict, _ = ultralytics_to_mmyolo(read_ultralytics(path))
     image = torch.from_numpy(np.load(FIXTURES / NAMES[1])["image"]).float() / 255
     with torch.no_grad():
@@ -62,11 +67,9 @@ def test_activation_matters(detector, tmp_path):
         assert (model(image)[0][0] - with_act).abs().max() > 1e-3
 
 
-def test_converter_says_which_line_to_set(root, python, tmp_path):
-    path = tmp_path / "x.pt"
-    path.write_bytes(lzma.decompress((FIXTURES / NAMES[0]).read_bytes()))
-    tool = root / "tools/model_converters/ultralytics_to_mmyolo.py"
-    done = python(tool, path, tmp_path / "x.pth")
+def test_converter_prints_the_line_of_the_config(tool, tmp_path):
+    script = "tools/model_converters/ultralytics_to_mmyolo.py"
+    done = tool(script, unpack(FIXTURES, tmp_path), tmp_path / "x.pth")
     assert done.returncode == 0, done.stderr
     assert "neck=dict(sppf_act=False)" in done.stdout
     meta = torch.load(tmp_path / "x.pth", weights_only=True)["meta"]
@@ -76,22 +79,24 @@ def test_converter_says_which_line_to_set(root, python, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("version", "sppf_act"), [("8.4.0", False), ("8.4.190", True)])
 def test_made_anew(detector, report, tmp_path, version, sppf_act):
-    """Make the checkpoint in a throw-away environment; it writes a lost fixture."""
+    """Make the checkpoint in a temporary environment, and the fixture if missing."""
     target = tmp_path / "site"
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-        + ["--target", str(target), f"ultralytics=={version}"],
+        [
+            *(sys.executable, "-m", "pip", "install", "-q", "--no-deps"),
+            *("--target", str(target), f"ultralytics=={version}"),
+        ],
         capture_output=True,
         text=True,
     )
     if done.returncode:
-        pytest.skip(f"ultralytics {version} cannot be had: {done.stderr[-200:]}")
+        pytest.skip(f"ultralytics {version} cannot be installed: {done.stderr[-200:]}")
     made = tmp_path / "made"
     made.mkdir()
     env = dict(os.environ, PYTHONPATH=str(target), YOLO_OFFLINE="true")
     env["YOLO_CONFIG_DIR"] = str(tmp_path)
     subprocess.run(
-        [sys.executable, str(HERE / "make_ultralytics84.py"), str(made)],
+        [sys.executable, str(FOLDER / "make_ultralytics84.py"), str(made)],
         check=True,
         env=env,
     )

@@ -1,4 +1,4 @@
-"""YOLO11 against Ultralytics: outputs, and every form of checkpoint."""
+"""YOLO11 against Ultralytics: outputs, and all forms of checkpoint."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def outputs(model, image):
 
 @torch.no_grad()
 def reference_outputs(model, image):
-    """The same of Ultralytics' model."""
+    """Outputs of Ultralytics' model in the same form."""
     decoded, levels = model(image)
     xywh, scores = decoded.transpose(1, 2).split((4, decoded.shape[1] - 4), 2)
     centre, size = xywh.split(2, 2)
@@ -68,7 +68,7 @@ def test_outputs_and_round_trip(reference, detector, picture, report, tmp_path, 
         ref_levels, ref_boxes, ref_scores = reference_outputs(peer, image)
         head = max(map(difference, levels, ref_levels))
         spread = min(level.std().item() for level in ref_levels)
-        assert 0.1 < spread < 100  # outputs worth comparing
+        assert 0.1 < spread < 100  # neither constant nor diverging
         name = f"yolo11{scale} {height} x {width}"
         for part, value, bound in (
             ("head outputs", head, 1e-4),
@@ -128,7 +128,7 @@ def test_forms(reference, detector, picture, report, tmp_path, form, num_classes
 
 
 def test_checkpoint_of_a_training(peer, detector, picture, digits, tmp_path):
-    """What Ultralytics' own trainer writes, before and after it strips the file."""
+    """Checkpoints of Ultralytics' trainer, before and after it strips the file."""
     from ultralytics import YOLO
 
     rows = {}
@@ -146,10 +146,11 @@ def test_checkpoint_of_a_training(peer, detector, picture, digits, tmp_path):
         f"path: {data.parent}\ntrain: {rows['train']}\nval: {rows['val']}\n"
         "names: [cat, dog]\n"
     )
-    kept = tmp_path / "unstripped.pt"
+    unstripped = tmp_path / "unstripped.pt"
     model = YOLO("yolo11n.yaml")
     model.add_callback(
-        "on_model_save", lambda trainer: kept.write_bytes(trainer.last.read_bytes())
+        "on_model_save",
+        lambda trainer: unstripped.write_bytes(trainer.last.read_bytes()),
     )
     model.train(
         data=str(data),
@@ -163,40 +164,41 @@ def test_checkpoint_of_a_training(peer, detector, picture, digits, tmp_path):
         amp=False,
         verbose=False,
     )
-    for path in (kept, model.trainer.last):
+    for path in (unstripped, model.trainer.last):
         state_dict, meta = ultralytics_to_mmyolo(read_ultralytics(path))
         assert meta["dataset_meta"]["classes"] == ("cat", "dog")
         assert meta["ultralytics_version"] == "8.3.253"
-        ours = detector(state_dict, scale="n", num_classes=2)
+        converted = detector(state_dict, scale="n", num_classes=2)
         image = picture(1, 64, 64, seed=2)
         loaded = torch.load(path, weights_only=False)  # the peer's own file
-        theirs = (loaded["ema"] or loaded["model"]).float().eval()
-        levels, *_ = outputs(ours, image)
-        assert max(map(difference, levels, reference_outputs(theirs, image)[0])) < 1e-4
+        original = (loaded["ema"] or loaded["model"]).float().eval()
+        levels, *_ = outputs(converted, image)
+        expected, *_ = reference_outputs(original, image)
+        assert max(map(difference, levels, expected)) < 1e-4
 
 
-def test_tools(reference, root, python, tmp_path):
+def test_tools(reference, tool, tmp_path):
     peer = reference("n", 2)
     torch.save(dict(model=peer, version="8.3.253"), tmp_path / "a.pt")
-    tools = root / "tools/model_converters"
-    there, back = tmp_path / "b.pth", tmp_path / "c.pth"
-    done = python(tools / "ultralytics_to_mmyolo.py", tmp_path / "a.pt", there)
+    tools = "tools/model_converters"
+    converted, back = tmp_path / "b.pth", tmp_path / "c.pth"
+    done = tool(f"{tools}/ultralytics_to_mmyolo.py", tmp_path / "a.pt", converted)
     assert done.returncode == 0, done.stderr
     assert "model = dict(scale='n')\nclasses = ('class 0', 'class 1')" in done.stdout
-    meta = torch.load(there, weights_only=True)["meta"]
+    meta = torch.load(converted, weights_only=True)["meta"]
     assert meta["dataset_meta"]["classes"] == ("class 0", "class 1")
-    done = python(tools / "mmyolo_to_ultralytics.py", there, back)
+    done = tool(f"{tools}/mmyolo_to_ultralytics.py", converted, back)
     assert done.returncode == 0, done.stderr
     written = torch.load(back, weights_only=True)
     assert all(torch.equal(t, written[k]) for k, t in peer.state_dict().items())
 
 
-def test_back_refuses_another_backbone(tmp_path, root, python):
+def test_back_refuses_another_backbone(tmp_path, tool):
     save_checkpoint(
         {"backbone.stem.conv.weight": torch.ones(32, 3, 3, 3)}, {}, tmp_path / "x.pth"
     )
-    tool = root / "tools/model_converters/mmyolo_to_ultralytics.py"
-    done = python(tool, tmp_path / "x.pth", tmp_path / "y.pth")
+    script = "tools/model_converters/mmyolo_to_ultralytics.py"
+    done = tool(script, tmp_path / "x.pth", tmp_path / "y.pth")
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
     assert "left over" in done.stderr or "missing" in done.stderr
     assert not (tmp_path / "y.pth").exists()

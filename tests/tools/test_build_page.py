@@ -1,4 +1,4 @@
-"""The page of docs/demo: what a browser finds in a photo is what Python finds."""
+"""Page of docs/demo: detections in a browser equal those of Python."""
 
 import base64
 import functools
@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from mmyolo_mnv1.deploy.page import build_page
 from skimage import data as photos
 
 from mmyolo_mnv1.deploy import Detector
@@ -20,6 +19,7 @@ from mmyolo_mnv1.deploy.runtime.metadata import Preprocessing
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
 from mmyolo_mnv1.errors import InputError
 from tests.helpers.page_model import export_untrained, save_pictures
+from tools.misc.build_page import build_page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 MARGIN = 1e-2  # of scores
@@ -28,26 +28,26 @@ REGISTRY = "https://registry.npmjs.org/onnxruntime-web"
 
 @pytest.fixture(scope="module")
 def pictures(root, tmp_path_factory) -> dict[str, Path]:
-    """Photos by what happens to them, the page's own among them."""
+    """Photos by the kind of resizing they need, with the page's example."""
     own = dict(halved=root / "docs/demo/photo.jpg")
     return own | save_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
 def model(root, pictures, tmp_path_factory) -> Path:
-    """An exported detector that finds some tens of boxes in each picture."""
+    """Exported detector that finds tens of boxes in each picture."""
     config = root / "configs/yolo11_mnv1_n_digits.py"
     return export_untrained(config, pictures.values(), tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def page(model, root, python, tmp_path_factory) -> Path:
-    """The folder that the tool makes."""
+    """Folder that the tool writes."""
     if not shutil.which("npm"):
         pytest.skip("npm is not here")
     out = tmp_path_factory.mktemp("page")
     (out / "model.onnx").write_text("an older one")
-    done = python(root / "tools/deploy/build_page.py", model, "--out", out)
+    done = python(root / "tools/misc/build_page.py", model, "--out", out)
     if "npm ci failed" in done.stderr and not reachable(REGISTRY):
         pytest.skip("npm's registry cannot be reached")
     assert done.returncode == 0, done.stderr
@@ -56,7 +56,7 @@ def page(model, root, python, tmp_path_factory) -> Path:
 
 
 def reachable(url: str) -> bool:
-    """Whether a server answers."""
+    """Whether a server answers with status 200."""
     try:
         return urlopen(Request(url, method="HEAD"), timeout=5).status == 200
     except OSError:
@@ -65,7 +65,7 @@ def reachable(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def url(page):
-    """Where the folder is served, by Python's own server."""
+    """URL of the folder, served by Python's http.server."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args) -> None:
@@ -80,7 +80,7 @@ def url(page):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium with a camera that shows a test picture."""
+    """Headless Chromium with a fake camera."""
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM:
         pytest.skip("Chromium is not here")
@@ -93,20 +93,20 @@ def browser():
 
 @pytest.fixture
 def tab(browser, url):
-    """A tab with the page, at the width of a phone, after its first detection."""
+    """Tab with the page at a phone's width, after its first detection."""
     context = browser.new_context(viewport=dict(width=360, height=740))
     tab = context.new_page()
     tab.problems = []
     tab.on("pageerror", lambda error: tab.problems.append(str(error)))
-    tab.asked = []
-    tab.on("request", lambda request: tab.asked.append(request.url))
+    tab.requests = []
+    tab.on("request", lambda request: tab.requests.append(request.url))
     tab.goto(url)
     tab.wait_for_selector("tbody tr")
     yield tab
     context.close()
     assert not tab.problems
-    assert f"{url}model.onnx" in tab.asked
-    assert all(asked.startswith((url, "data:")) for asked in tab.asked)
+    assert f"{url}model.onnx" in tab.requests
+    assert all(each.startswith((url, "data:")) for each in tab.requests)
 
 
 def read_table(tab) -> list[tuple[str, float, np.ndarray]]:
@@ -119,9 +119,11 @@ def read_table(tab) -> list[tuple[str, float, np.ndarray]]:
 
 
 def assert_agrees(rows, model: Path, photo: Path, threshold: float) -> None:
-    """Boxes within 1 px, scores within 1e-2, none lost, none added."""
-    found = Detector(model)(cv2.imread(str(photo)))
-    theirs = list(zip(found.names, found.scores, found.boxes, strict=True))
+    """Same detections: boxes within 1 px, scores within 1e-2."""
+    detections = Detector(model)(cv2.imread(str(photo)))
+    expected = list(
+        zip(detections.names, detections.scores, detections.boxes, strict=True)
+    )
 
     def matched(one, others) -> bool:
         return any(
@@ -131,10 +133,10 @@ def assert_agrees(rows, model: Path, photo: Path, threshold: float) -> None:
             for other in others
         )
 
-    sure = [one for one in theirs if one[1] >= threshold + MARGIN]
+    sure = [one for one in expected if one[1] >= threshold + MARGIN]
     assert len(sure) > 10 and len({name for name, *_ in sure}) > 1
     assert [one for one in sure if not matched(one, rows)] == []
-    assert [row for row in rows if not matched(row, theirs)] == []
+    assert [row for row in rows if not matched(row, expected)] == []
     assert all(score >= threshold - 5e-4 for _, score, _ in rows)
 
 
@@ -196,7 +198,7 @@ def test_letterbox(tab, size, shape, scale_up):
 
 
 def test_keyboard(tab, root, model):
-    """Every control is reached; the threshold filters."""
+    """Tab reaches every control; the threshold filters."""
     few = len(read_table(tab))
     reached = []
     for _ in range(4):
@@ -211,7 +213,7 @@ def test_keyboard(tab, root, model):
     assert len(read_table(tab)) < few
 
 
-def test_dropped_file_is_no_image(tab):
+def test_dropped_file_without_an_image(tab):
     tab.evaluate(
         """() => {
             const files = new DataTransfer();

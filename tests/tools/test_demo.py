@@ -1,9 +1,12 @@
-"""The demo end to end, short: data, training, evaluation, pictures, and resuming."""
+"""Demo end to end in small: data, training, evaluation, pictures, resuming."""
 
 import cv2
-from mmyolo_mnv1.demo import run_demo
+import pytest
+
+from tools.misc.demo import run_demo
 
 
+@pytest.mark.train
 def test_demo_resumes_and_writes_pictures(root, tmp_path):
     config = tmp_path / "config.py"
     text = f"""
@@ -25,7 +28,7 @@ digits = dict(num_train=16, num_val=4)
     assert set(first) == {"mAP", "mAP_50", "params", "conv_macs", "ms_per_image"}
     assert first["params"] == 1_849_630 and first["ms_per_image"] > 0
     config.write_text(text + "train_cfg = dict(max_epochs=2, val_interval=1)\n")
-    run_demo(config, work_dir)  # goes on from epoch 1
+    run_demo(config, work_dir)  # resumes after epoch 1
     assert sorted(p.name for p in work_dir.glob("epoch_*.pth")) == [
         "epoch_1.pth",
         "epoch_2.pth",

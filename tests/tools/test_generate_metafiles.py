@@ -1,14 +1,13 @@
-"""The metafiles say what the configs say."""
+"""Metafiles agree with the configs and with the reference counts."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 
-from mmyolo_mnv1.analysis import metadata
 from mmyolo_mnv1.errors import InputError
-
-TOOL = "tools/misc/generate_metafiles.py"
+from tools.misc import generate_metafiles as metafiles
+from tools.misc.generate_metafiles import TOOL
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def models(root) -> list[dict]:
 
 
 def test_every_field_but_the_counts(root, models):
-    expected = [metadata.describe(p, root) for p in metadata.config_files(root)]
+    expected = [metafiles.metafile_entry(p, root) for p in metafiles.config_files(root)]
     for model in models:
         counts = [model["Metadata"].pop(field) for field in ("Parameters", "FLOPs")]
         assert all(isinstance(number, int) and number > 0 for number in counts)
@@ -39,7 +38,7 @@ def test_every_field_but_the_counts(root, models):
 )
 def test_counts_of_a_few(root, models, name):
     (model,) = (model for model in models if model["Name"] == name)
-    counts = metadata.count(root / model["Config"])
+    counts = metafiles.metafile_counts(root / model["Config"])
     assert counts.items() <= model["Metadata"].items()
 
 
@@ -73,8 +72,8 @@ def test_counts_are_the_references(models, figures):
         )
 
 
-def test_texts_follow_from_the_entries(root, models):
-    texts = metadata.render(models, (root / metadata.README).read_text())
+def test_committed_files_follow_from_the_entries(root, models):
+    texts = metafiles.render_files(models, (root / metafiles.README).read_text())
     assert {str(path) for path in texts} == {
         *("configs/metafile.yml", "configs/ablation/metafile.yml"),
         "configs/classification/metafile.yml",
@@ -85,8 +84,8 @@ def test_texts_follow_from_the_entries(root, models):
 
 
 @pytest.mark.slow
-def test_everything_is_up_to_date(root, python):
-    done = python(root / TOOL, "--check")
+def test_everything_is_up_to_date(tool):
+    done = tool(TOOL, "--check")
     assert done.returncode == 0, done.stderr
     assert "all up to date" in done.stdout
 
@@ -98,32 +97,32 @@ def project(root, tmp_path) -> Path:
     for name in ("yolo11_n", "yolo11_mnv1_n_a025"):
         path = tmp_path / "configs" / f"{name}.py"
         path.write_text(f"_base_ = {str(root / 'configs' / path.name)!r}\n")
-    readme = f"# Configs\n\n{metadata.BEGIN}{metadata.END}\nThe rest.\n"
-    (tmp_path / metadata.README).write_text(readme)
+    readme = f"# Configs\n\n{metafiles.BEGIN}{metafiles.END}\nThe rest.\n"
+    (tmp_path / metafiles.README).write_text(readme)
     return tmp_path
 
 
 def test_generate(project):
-    stale = metadata.generate(project, check=True)
+    stale = metafiles.generate_metafiles(project, check=True)
     assert len(stale) == 4 and not (project / "model-index.yml").exists()
-    assert metadata.generate(project) == stale
-    assert metadata.generate(project, check=True) == []
+    assert metafiles.generate_metafiles(project) == stale
+    assert metafiles.generate_metafiles(project, check=True) == []
     file = yaml.safe_load((project / "configs/metafile.yml").read_text())
     names = [collection["Name"] for collection in file["Collections"]]
     assert names == ["YOLO11", "MobileNetV1-YOLO11"]
-    readme = (project / metadata.README).read_text()
+    readme = (project / metafiles.README).read_text()
     row = "[`yolo11_n.py`](yolo11_n.py) | COCO | 640 × 640 | 2.624 | 3.241 |"
     assert readme.startswith("# Configs\n") and readme.endswith("\nThe rest.\n")
     assert row in readme
 
     config = project / "configs/yolo11_n.py"
     config.write_text(config.read_text() + "rho = 0.8\nsync_bn = 'torch'\n")
-    stale = metadata.generate(project)
-    assert stale == [Path("configs/metafile.yml"), metadata.README]
+    stale = metafiles.generate_metafiles(project)
+    assert stale == [Path("configs/metafile.yml"), metafiles.README]
     file = yaml.safe_load((project / "configs/metafile.yml").read_text())
     fields = file["Models"][1]["Metadata"]
     assert fields["Input Size"] == "512x512" and fields["SyncBN"] == "yes"
-    assert "512 × 512 | 2.624 | 2.074 |" in (project / metadata.README).read_text()
+    assert "512 × 512 | 2.624 | 2.074 |" in (project / metafiles.README).read_text()
 
 
 @pytest.mark.parametrize(
@@ -136,17 +135,17 @@ def test_generate(project):
         ),
     ],
 )
-def test_unknown_names_end_with_one_line(project, lines, words):
+def test_unknown_names_are_refused_in_one_line(project, lines, words):
     config = project / "configs/yolo11_n.py"
     config.write_text(f"{config.read_text()}{lines}\n")
     with pytest.raises(InputError) as error:
-        metadata.generate(project)
+        metafiles.generate_metafiles(project)
     assert words in str(error.value) and "\n" not in str(error.value)
     assert not (project / "configs/metafile.yml").exists()
 
 
-def test_readme_without_a_place_for_the_table(project):
-    (project / metadata.README).write_text("# Configs\n")
+def test_readme_without_markers_of_the_table(project):
+    (project / metafiles.README).write_text("# Configs\n")
     with pytest.raises(InputError, match="configs/README.md: the lines"):
-        metadata.generate(project)
+        metafiles.generate_metafiles(project)
     assert not (project / "model-index.yml").exists()

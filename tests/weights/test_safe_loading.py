@@ -1,28 +1,23 @@
-"""No checkpoint that is loaded runs code, unless it is allowed to."""
+"""No checkpoint runs code when it is loaded, unless the user allows it."""
 
 import os
 import pickle
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.runner import CheckpointLoader
-from mmyolo.registry import MODELS
-from tests.helpers.small_runs import ROOT, write_config
+from mmyolo.registry import MODELS, RUNNERS
 
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
-from mmyolo_mnv1.weights import (
-    load_checkpoint,
-    load_checkpoint_unsafely,
-    use_loader,
-)
+from mmyolo_mnv1.weights import load_checkpoint
+from mmyolo_mnv1.weights.mmengine_loader import checkpoint_loaders
+from tests.helpers.small_runs import write_config
 
 
 class Malice:
-    """Makes a file when it is unpickled."""
+    """Makes a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,8 +28,18 @@ class Malice:
 
 @pytest.fixture
 def ran(tmp_path) -> Path:
-    """What is there if code of the checkpoint was run."""
+    """Exists if code of the checkpoint was run."""
     return tmp_path / "ran"
+
+
+@pytest.fixture(autouse=True)
+def schemes():
+    """MMEngine's loaders by scheme; each test has to leave them as they are."""
+    registry = CheckpointLoader._schemes
+    before = list(registry.items())
+    yield dict(before)
+    assert CheckpointLoader._schemes is registry
+    assert list(registry.items()) == before
 
 
 @pytest.fixture(params=["zip", "legacy", "pickle"])
@@ -76,40 +81,74 @@ def test_getattr_gives_nothing_else(name, tmp_path):
         load_checkpoint(tmp_path / "x.pth")
 
 
-@pytest.fixture
-def restored():
-    """The safe loader, whatever a test makes MMEngine use."""
-    yield
-    use_loader(load_checkpoint)
-
-
-def test_mmengine_loads_by_it(malicious, ran, restored):
-    use_loader(load_checkpoint)
-    with pytest.raises(InputError):
+def test_mmengine_loads_safely_in_the_block(malicious, ran):
+    with checkpoint_loaders(), pytest.raises(InputError, match="malicious.pth"):
         CheckpointLoader.load_checkpoint(str(malicious))
-    for place in ("s3://x/y.pth", "torchvision://resnet50", "mmcls://x", "pavi://x"):
-        with pytest.raises(InputError, match="only files and http"):
-            CheckpointLoader.load_checkpoint(place)
     assert not ran.exists()
 
 
-def test_web_address(malicious, ran, restored, monkeypatch, tmp_path):
+def test_good_checkpoints_load_in_the_block(tmp_path):
+    torch.save(dict(state_dict=dict(a=torch.ones(2))), tmp_path / "x.pth")
+    with checkpoint_loaders():
+        loaded = CheckpointLoader.load_checkpoint(str(tmp_path / "x.pth"))
+    assert loaded["state_dict"]["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("allow_unsafe", [False, True])
+def test_other_schemes_keep_their_loaders(schemes, allow_unsafe):
+    ours = {"", "http://", "https://"}
+    assert len(schemes) > len(ours)
+    with checkpoint_loaders(allow_unsafe):
+        for scheme, loader in schemes.items():
+            is_replaced = CheckpointLoader._schemes[scheme] is not loader
+            assert is_replaced == (scheme in ours), scheme
+        for path in ("s3://x/y.pth", "petrel:s3://x", "torchvision://resnet50"):
+            assert CheckpointLoader._get_checkpoint_loader(path) in schemes.values()
+
+
+def test_loaders_are_restored_after_an_error(schemes):
+    with pytest.raises(ZeroDivisionError), checkpoint_loaders():
+        assert CheckpointLoader._schemes != schemes
+        _ = 1 / 0
+    assert CheckpointLoader._schemes == schemes
+
+
+def test_runner_restores_the_loaders(digits, tmp_path, schemes):
+    """After loading initial weights and a checkpoint, safely or with an error."""
+    cfg = load_config(write_config(tmp_path / "run.py", digits))
+    cfg.work_dir, cfg.custom_hooks = str(tmp_path / "work"), []
+    weights = MODELS.build(cfg.model).state_dict()
+    torch.save(dict(state_dict=weights), tmp_path / "w.pth")
+    cfg.model.init_cfg = dict(type="Pretrained", checkpoint=str(tmp_path / "w.pth"))
+    runner = RUNNERS.build(cfg)
+    runner._init_model_weights()
+    assert CheckpointLoader._schemes == schemes
+    runner.load_checkpoint(str(tmp_path / "w.pth"))
+    assert CheckpointLoader._schemes == schemes
+    with pytest.raises(InputError, match="none.pth not found"):
+        runner.load_checkpoint(str(tmp_path / "none.pth"))
+    assert CheckpointLoader._schemes == schemes
+
+
+def test_web_address(malicious, ran, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    use_loader(load_checkpoint)
-    with pytest.raises(InputError, match="cannot be downloaded"):
-        CheckpointLoader.load_checkpoint("http://127.0.0.1:9/none.pth")
     cached = Path(torch.hub.get_dir()) / "checkpoints"
     cached.mkdir(parents=True, exist_ok=True)
     (cached / "malicious.pth").write_bytes(malicious.read_bytes())
-    with pytest.raises(InputError, match="malicious.pth"):
-        CheckpointLoader.load_checkpoint("http://127.0.0.1:9/malicious.pth")
+    with checkpoint_loaders():
+        with pytest.raises(InputError, match="cannot be downloaded"):
+            CheckpointLoader.load_checkpoint("http://127.0.0.1:9/none.pth")
+        with pytest.raises(InputError, match="malicious.pth"):
+            CheckpointLoader.load_checkpoint("http://127.0.0.1:9/malicious.pth")
     assert not ran.exists()
 
 
-def test_unsafe_on_request(ran, restored, tmp_path):
+def test_unsafe_on_request(ran, tmp_path):
     torch.save(Malice(ran), tmp_path / "x.pth")
-    use_loader(load_checkpoint_unsafely)
-    with pytest.warns(UserWarning, match="--allow-unsafe-checkpoint"):
+    with (
+        checkpoint_loaders(allow_unsafe=True),
+        pytest.warns(UserWarning, match="--allow-unsafe-checkpoint"),
+    ):
         CheckpointLoader.load_checkpoint(str(tmp_path / "x.pth"))
     assert ran.exists()
 
@@ -136,7 +175,7 @@ TOOLS = {
 
 
 @pytest.mark.parametrize("arguments", TOOLS.values(), ids=TOOLS)
-def test_tools(arguments, ran, digits, tmp_path, monkeypatch, restored):
+def test_tools(arguments, ran, digits, tmp_path, tool):
     malicious = tmp_path / "malicious.pth"
     checkpoint = dict(state_dict={}, meta=dict(epoch=1, iter=1, trap=Malice(ran)))
     torch.save(checkpoint, malicious)
@@ -144,36 +183,29 @@ def test_tools(arguments, ran, digits, tmp_path, monkeypatch, restored):
     (tmp_path / "work_dirs/run/last_checkpoint").write_text(str(malicious))
     config = write_config(tmp_path / "run.py", digits)
     words = dict(CONFIG=config, FILE=malicious, OUT=tmp_path / "out")
-    tool, *arguments = arguments
     for word, value in words.items():
         arguments = [a.replace(word, str(value)) for a in arguments]
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [tool, *arguments])
-    with pytest.raises(InputError, match="malicious.pth is refused, nothing was run"):
-        runpy.run_path(str(ROOT / tool), run_name="__main__")
+    done = tool(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "malicious.pth is refused, nothing was run" in done.stderr
     assert not ran.exists()
 
 
-def test_weights_are_nothing_to_resume(digits, tmp_path, monkeypatch, restored):
+def test_resuming_needs_more_than_weights(digits, tmp_path, tool):
     config = write_config(tmp_path / "run.py", digits)
     model = MODELS.build(load_config(config).model)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / "w.pth")
-    monkeypatch.chdir(tmp_path)
-    arguments = ["train.py", str(config), "--resume", str(tmp_path / "w.pth")]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(InputError, match="w.pth has no 'meta': training cannot go on"):
-        runpy.run_path(str(ROOT / "tools/train.py"), run_name="__main__")
+    weights = tmp_path / "w.pth"
+    done = tool("tools/train.py", config, "--resume", weights, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "w.pth has no 'meta': training cannot go on" in done.stderr
 
 
-def test_option_allows_it(ran, digits, tmp_path, monkeypatch, restored):
+def test_option_allows_it(ran, digits, tmp_path, tool):
     torch.save(dict(state_dict={}, trap=Malice(ran)), tmp_path / "x.pth")
     config = write_config(tmp_path / "run.py", digits)
-    arguments = [config, tmp_path / "x.pth", "--allow-unsafe-checkpoint"]
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["test.py", *map(str, arguments)])
-    with (
-        pytest.raises(InputError, match="0 of the model's"),
-        pytest.warns(UserWarning, match="code in .*x.pth may be run"),
-    ):
-        runpy.run_path(str(ROOT / "tools/test.py"), run_name="__main__")
+    arguments = config, tmp_path / "x.pth", "--allow-unsafe-checkpoint"
+    with pytest.warns(UserWarning, match="code in .*x.pth may be run"):
+        done = tool("tools/test.py", *arguments, cwd=tmp_path)
+    assert done.returncode == 1 and "0 of the model's" in done.stderr
     assert ran.exists()

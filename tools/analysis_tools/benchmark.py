@@ -1,6 +1,8 @@
-"""Time detectors against each other, stage by stage: benchmark.py A.py B.py ..."""
+"""Latency of detectors side by side, by stage: benchmark.py A.py B.py ..."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmyolo_mnv1.analysis.arguments import (
@@ -13,7 +15,7 @@ from mmyolo_mnv1.analysis.benchmark import benchmark
 from mmyolo_mnv1.analysis.tables import check_suffixes
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="+", help="ratios are to the first")
     parser.add_argument(
@@ -22,7 +24,7 @@ def main() -> None:
     add_plan_arguments(parser)
     add_config_arguments(parser)
     add_out_argument(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     check_suffixes(args.out)
     table = benchmark(args.config, parse_plan(args), args.cfg_options, args.checkpoints)
     print(table.markdown())
@@ -30,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,7 +1,9 @@
-"""Show what the network is fed, after augmentation: browse_dataset.py CONFIG."""
+"""Draw network inputs after augmentation: browse_dataset.py CONFIG."""
 
 import argparse
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -17,7 +19,7 @@ def parse_grid(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config")
     parser.add_argument("--split", choices=["train", "val", "test"], default="train")
@@ -29,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("work_dirs/browse"))
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
     for path in browse_dataset(
         cfg, args.out, args.split, args.stage2, args.number, args.grid, args.seed
@@ -38,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

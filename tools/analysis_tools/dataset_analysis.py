@@ -1,6 +1,8 @@
 """Classes and box sizes of a dataset: dataset_analysis.py CONFIG, or ANN.json ..."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -11,7 +13,7 @@ from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("src", nargs="+", help="a config, or COCO annotation files")
     parser.add_argument(
@@ -19,7 +21,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("work_dirs/dataset"))
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if all(src.endswith(".json") for src in args.src):
         if args.split or args.cfg_options:
             raise InputError(
@@ -30,10 +32,9 @@ def main() -> None:
         stats = config_stats(load_config(args.src[0], args.cfg_options), args.split)
     else:
         raise InputError(f"{args.src}: give one config, or only .json files")
-    print(stats_table(stats))
-    for path in draw_stats(stats, args.out):
-        print(f"wrote {path}")
+    print(stats_table(stats).markdown())
+    draw_stats(stats, args.out)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

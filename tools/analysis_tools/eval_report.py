@@ -1,6 +1,8 @@
-"""Report on a test run: eval_report.py CONFIG CKPT --out DIR."""
+"""Write an evaluation report: eval_report.py CONFIG CKPT --out DIR."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -9,7 +11,8 @@ from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.evaluation.eval_report import eval_report
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the arguments and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config")
     parser.add_argument("checkpoint", nargs="?", type=Path)
@@ -21,10 +24,9 @@ def main() -> None:
     parser.add_argument("--iou-thr", type=float, default=0.5)
     parser.add_argument("--worst", type=int, default=8, help="errors of each kind")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="K=V")
-    args = parser.parse_args()
-    cfg = load_config(args.config, args.cfg_options)
+    args = parser.parse_args(argv)
     report = eval_report(
-        cfg,
+        load_config(args.config, args.cfg_options),
         args.out,
         args.checkpoint,
         args.results,
@@ -38,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,9 +1,11 @@
-"""Parameters, MACs and latency over width α, resolution ρ and scale, as a picture.
+"""Plot parameters, MACs and latency over width α, resolution ρ and scale.
 
-What is measured is kept in --data; called again, the tool goes on from there.
+Results are kept in --data: an interrupted sweep continues from there.
 """
 
 import argparse
+import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def number(text: str) -> float:
     return float(Fraction(text))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scales", nargs="+", default=SCALES)
     parser.add_argument("--alphas", type=number, nargs="+", default=ALPHAS)
@@ -44,7 +46,7 @@ def main() -> None:
     add_plan_arguments(parser)
     add_config_arguments(parser)
     add_out_argument(parser, picture=True, default=[Path("work_dirs/tradeoff.png")])
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     check_suffixes(args.out, with_picture=True)
     points = variants(args.scales, args.alphas, args.rhos, args.config, args.baseline)
     results = read_results(args.results, points)
@@ -55,4 +57,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

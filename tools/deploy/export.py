@@ -1,16 +1,18 @@
 """Export a trained detector for other runtimes: export.py CONFIG CHECKPOINT."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmyolo_mnv1.analysis.arguments import add_config_arguments
-from mmyolo_mnv1.analysis.export_report import report
+from mmyolo_mnv1.analysis.export_report import report_exports
 from mmyolo_mnv1.config import load_config
-from mmyolo_mnv1.deploy.export.formats import FORMATS, Plan, export_detector
+from mmyolo_mnv1.deploy.export.formats import FORMATS, ExportPlan, export_detector
 from mmyolo_mnv1.errors import InputError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", help="config file of a detector")
     parser.add_argument("checkpoint", type=Path, help="its weights")
@@ -25,7 +27,7 @@ def main() -> None:
         "--out", type=Path, default=Path("work_dirs/deploy"), metavar="DIR"
     )
     parser.add_argument(
-        "--nms", choices=["none", "onnx"], default="none", help="onnx: in the graph"
+        "--nms", choices=["none", "onnx"], default="none", help="onnx: NMS in the graph"
     )
     parser.add_argument(
         "--shape", type=int, nargs=2, metavar=("H", "W"), help="default: the config's"
@@ -43,11 +45,11 @@ def main() -> None:
         help="measure mAP on the config's test set: PyTorch's, and each file's",
     )
     add_config_arguments(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.int8 != bool(args.calib):
         raise InputError("--int8 and --calib DIR go together: give both, or neither")
     cfg = load_config(args.config, args.cfg_options)
-    plan = Plan(
+    plan = ExportPlan(
         args.format,
         form="nms" if args.nms == "onnx" else "raw",
         shape=args.shape,
@@ -57,8 +59,8 @@ def main() -> None:
         samples=args.calib_images,
     )
     files = export_detector(cfg, args.checkpoint, args.out, plan)
-    print(report(cfg, args.checkpoint, files, plan, args.eval).markdown())
+    print(report_exports(cfg, args.checkpoint, files, plan, args.eval).markdown())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

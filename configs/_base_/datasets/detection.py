@@ -1,6 +1,6 @@
 # A COCO-format dataset with YOLO's augmentations. ${name} is put in when every file has
 # been read (mmyolo_mnv1/config.py), so that a child sets the names below and no more.
-runner_type = "YOLO11Runner"  # puts them in
+runner_type = "mmyolo.YOLO11Runner"
 
 img_scale = (640, 640)  # width, height at rho = 1
 rho = 1.0  # resolution multiplier: the input is img_scale x rho, in multiples of 32
@@ -12,6 +12,7 @@ ann_files = dict(
     test="annotations/val.json",
 )
 img_dirs = dict(train="images/", val="images/", test="images/")
+dataset_type = "CheckedCocoDataset"
 ignore_classes = ()  # of the annotations, that are not to be learnt
 
 image_cache_gb = 2.0  # decoded training images kept in memory, by each process
@@ -115,7 +116,7 @@ train_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=True),
     collate_fn=dict(type="channels_last_collate"),
     dataset=dict(
-        type="CheckedCocoDataset",
+        type="${dataset_type}",
         data_root="${data_root}",
         ann_file="${ann_files.train}",
         data_prefix=dict(img="${img_dirs.train}"),
@@ -129,7 +130,7 @@ train_dataloader = dict(
 )
 val_batch_size = 16
 held_out = dict(
-    type="CheckedCocoDataset",
+    type="${dataset_type}",
     data_root="${data_root}",
     metainfo=dict(classes="${classes}"),
     ignore_classes="${ignore_classes}",

@@ -7,7 +7,7 @@ close_mosaic_epochs = 5
 val_interval = 5
 
 train_cfg = dict(
-    type="ResumableEpochLoop",
+    by_epoch=True,
     max_epochs="${max_epochs}",
     val_interval="${val_interval}",
 )

@@ -5,7 +5,7 @@ close_mosaic_epochs = 10
 val_interval = 10
 
 train_cfg = dict(
-    type="ResumableEpochLoop",
+    by_epoch=True,
     max_epochs="${max_epochs}",
     val_interval="${val_interval}",
     dynamic_intervals=[("${switch_epoch}", 1)],

@@ -1,15 +1,15 @@
-"""Decoded images, kept in memory that the workers of a data loader share."""
+"""Cache of decoded images in memory that the workers of a data loader share."""
 
 import hashlib
 import mmap
 import multiprocessing
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-#: Slots of the index are for images of this many bytes on average.
+#: Assumed minimum mean size of an image in bytes; it sets the size of the index.
 SMALL_IMAGE = 4 * 1024
+#: Columns of the index.
 KEY, OFFSET, HEIGHT, WIDTH, ORIGINAL_HEIGHT, ORIGINAL_WIDTH, COLUMNS = range(7)
 
 
@@ -18,7 +18,7 @@ class CachedImage(NamedTuple):
 
     Args:
         image (np.ndarray): (H, W, 3), uint8, read-only.
-        ori_shape (tuple[int, int]): Height and width of the file's image.
+        ori_shape (tuple[int, int]): Height and width of the image in its file.
     """
 
     image: np.ndarray
@@ -26,13 +26,13 @@ class CachedImage(NamedTuple):
 
 
 class ImageCache:
-    """Images by name, first come, first kept, up to a bound.
+    """Images by name, kept until a memory bound is reached; nothing is evicted.
 
-    The memory is anonymous and shared: processes that are forked after it was made see
-    each other's images, it needs no room in /dev/shm, and nothing stays when they die.
-    It is taken as images come. Nothing is evicted: where images are drawn at random, no
-    choice of what to keep is better than another. A process that is spawned, not
-    forked, gets an empty cache of its own, of the same bound.
+    The memory is anonymous shared memory: processes forked after :meth:`allocate` share
+    the images, /dev/shm is not used, and nothing remains when the processes die. The
+    kernel provides pages as images are stored. Eviction would not help: images are
+    drawn at random, so that no choice of what to keep is better than another. A spawned
+    process gets an empty cache of the same bound.
 
     Args:
         max_bytes (int): Bound, 0 or more; 0 keeps nothing.
@@ -41,17 +41,24 @@ class ImageCache:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._slots = 2 * (max_bytes // SMALL_IMAGE) + 2
-        self._arena = mmap.mmap(-1, max(max_bytes, 1))
-        # One row an image; the row after the last holds the first free byte.
-        index = mmap.mmap(-1, (self._slots + 1) * COLUMNS * 8)
-        self._index = np.frombuffer(index, np.int64).reshape(-1, COLUMNS)
-        self._lock = multiprocessing.Lock()
+        self._arena: mmap.mmap | None = None
 
     def __reduce__(self) -> tuple:
         return ImageCache, (self.max_bytes,)
 
+    def allocate(self) -> None:
+        """Map the memory, if it is not mapped; the first access does so too."""
+        if self._arena is None:
+            self._arena = mmap.mmap(-1, max(self.max_bytes, 1))
+            # One row for each image; the last row holds their number and the offset
+            # of the first free byte.
+            index = mmap.mmap(-1, (self._slots + 1) * COLUMNS * 8)
+            self._index = np.frombuffer(index, np.int64).reshape(-1, COLUMNS)
+            self._lock = multiprocessing.Lock()
+
     def get(self, name: str) -> CachedImage | None:
-        """The image of a name, if it is kept."""
+        """Return the image stored under a name, None if there is none."""
+        self.allocate()
         key = _key(name)
         with self._lock:
             row = self._index[self._slot(key)].tolist()
@@ -64,7 +71,7 @@ class ImageCache:
         return CachedImage(image, (row[ORIGINAL_HEIGHT], row[ORIGINAL_WIDTH]))
 
     def put(self, name: str, image: np.ndarray, ori_shape: tuple[int, int]) -> bool:
-        """Keep an image if there is room.
+        """Store an image if there is room.
 
         Args:
             name (str): Its name.
@@ -72,8 +79,9 @@ class ImageCache:
             ori_shape (tuple[int, int]): See :class:`CachedImage`.
 
         Returns:
-            bool: Whether it is kept now.
+            bool: Whether the cache has the image.
         """
+        self.allocate()
         key = _key(name)
         with self._lock:
             slot, free = self._slot(key), self._index[-1]
@@ -91,10 +99,11 @@ class ImageCache:
         return True
 
     def __len__(self) -> int:
+        self.allocate()
         return int(self._index[-1, KEY])
 
     def _slot(self, key: int) -> int:
-        """Where a key is or would be: the index is never more than half full."""
+        """Row of a key, or where to store it; linear probing, at most half full."""
         slot = key % self._slots
         while self._index[slot, KEY] not in (0, key):
             slot = (slot + 1) % self._slots
@@ -102,12 +111,15 @@ class ImageCache:
 
 
 def _key(name: str) -> int:
-    """63 bits of a hash, not 0."""
+    """Hash of 63 bits, not 0."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 1) or 1
 
 
-@cache
+#: Caches of this process by their bound.
+caches: dict[int, ImageCache] = {}
+
+
 def shared_image_cache(max_bytes: int) -> ImageCache:
-    """The one cache of this process and its workers for a bound."""
-    return ImageCache(max_bytes)
+    """Cache of this process and its forked workers for a bound."""
+    return caches.setdefault(max_bytes, ImageCache(max_bytes))

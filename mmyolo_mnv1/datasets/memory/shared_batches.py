@@ -1,8 +1,8 @@
-"""Batches in memory that workers and the training process share and use again.
+"""Batches in reused memory that the workers and the training process share.
 
-PyTorch makes a new file in /dev/shm for each batch, and the kernel fills it with zeros,
-page by page, in the worker and once more in the reader. Here the same pages serve batch
-after batch, and /dev/shm, which containers keep small, is not needed.
+PyTorch creates a file in /dev/shm for each batch, and the kernel clears its pages on
+first access in the worker and in the reader. Here the same pages serve one batch after
+another, and /dev/shm, which is small in containers, is not used.
 """
 
 import mmap
@@ -15,29 +15,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-#: Bound in bytes; memory is taken only as batches in flight need it.
+#: Bound in bytes; the kernel provides only the pages that batches in flight need.
 MAX_BYTES = 2_000_000_000
-#: Batches in flight at most; there are prefetch_factor for each worker, and a few.
+#: Maximum number of batches in flight: prefetch_factor for each worker, and a few.
 MAX_SLOTS = 256
-#: Seconds to wait for the others; a worker that is killed may keep the lock.
+#: Seconds to wait for the lock, which a killed worker may hold for ever.
 PATIENCE = 1.0
 
 
 class SharedBatches:
-    """Slots of one size, that of the first batch; a batch that does not fit has none.
+    """Slots for batches, each of the size of the first batch.
 
-    It has to be made before the workers are forked.
+    Create it before the workers are forked.
+
+    Args:
+        max_bytes (int): Size of all slots together. Defaults to 2e9.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._arena = mmap.mmap(-1, max_bytes)
         state = mmap.mmap(-1, 8 * (MAX_SLOTS + 1))
-        # The first number is the size of a slot, the others whether each is taken.
+        # The size of a slot in bytes, then for each slot whether it is taken.
         self._state = np.frombuffer(state, np.int64)
         self._lock = multiprocessing.Lock()
 
     def take(self, count: int) -> int | None:
-        """Take a slot for so many bytes; None if there is none."""
+        """Take a slot for ``count`` bytes; None if none is free or large enough."""
         if not self._lock.acquire(timeout=PATIENCE):
             return None
         try:
@@ -53,20 +56,20 @@ class SharedBatches:
             self._lock.release()
 
     def release(self, slot: int) -> None:
-        """Give a slot back."""
-        self._state[1 + slot] = 0  # one number: whoever looks sees the old or the new
+        """Mark a slot as free. One aligned write: it needs no lock."""
+        self._state[1 + slot] = 0
 
     def array(self, slot: int, shape: Sequence[int]) -> np.ndarray:
-        """A slot as bytes of a shape."""
+        """View of a slot as a uint8 array of a shape."""
         offset = slot * int(self._state[0])
         count = int(np.prod(shape))
         return np.frombuffer(self._arena, np.uint8, count, offset).reshape(shape)
 
 
 class SharedBatch:
-    """A batch in a slot, on its way to the training process, where it is a tensor.
+    """Reference to a batch in a slot; unpickled in the training process as a tensor.
 
-    The slot is free again when that tensor and all of its views are gone.
+    The slot is released when that tensor and all its views are deleted.
 
     Args:
         slot (int): The slot.
@@ -81,25 +84,32 @@ class SharedBatch:
         return _receive, (self.slot, self.shape)
 
 
+_is_registered = False
 _shared: SharedBatches | None = None
 
 
 def share_batches() -> None:
-    """Have the workers that this process will fork put batches into shared slots."""
+    """Register that workers of this process shall put batches into shared slots."""
+    global _is_registered
+    _is_registered = True
+
+
+def allocate() -> None:
+    """Map the slots if they are registered and not mapped."""
     global _shared
-    if _shared is None:
+    if _is_registered and _shared is None:
         _shared = SharedBatches()
 
 
 def stack_images(images: Sequence[np.ndarray]) -> Tensor | SharedBatch:
-    """Make a batch of images, in shared memory if this is a worker.
+    """Stack images to a batch, in a shared slot if this process is a worker.
 
     Args:
         images (Sequence[np.ndarray]): Each (H, W, 3), uint8.
 
     Returns:
-        Tensor or SharedBatch: (N, 3, H, W), channels last; for a process other than
-        this one a :class:`SharedBatch`, which will be such a tensor there.
+        Tensor or SharedBatch: (N, 3, H, W), channels last; in a worker a
+        :class:`SharedBatch`, which the training process receives as such a tensor.
     """
     shape = (len(images), *images[0].shape)
     in_worker = torch.utils.data.get_worker_info() is not None
@@ -112,12 +122,12 @@ def stack_images(images: Sequence[np.ndarray]) -> Tensor | SharedBatch:
 
 def _receive(slot: int, shape: tuple[int, ...]) -> Tensor:
     array = _shared.array(slot, shape)
-    weakref.finalize(array, _release_here, os.getpid(), slot).atexit = False
+    weakref.finalize(array, _release, os.getpid(), slot).atexit = False
     return _channels_first(array)
 
 
-def _release_here(process: int, slot: int) -> None:
-    """Give a slot back; a process that was forked meanwhile only has a copy of it."""
+def _release(process: int, slot: int) -> None:
+    """Release a slot in the process that received it, not in a fork of that process."""
     if process == os.getpid():
         _shared.release(slot)
 

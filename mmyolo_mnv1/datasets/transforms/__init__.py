@@ -1,4 +1,4 @@
-"""Transforms: quick, repeatable, and with the input size said once."""
+"""Transforms: faster equivalents of MMYOLO's, repeatable, with one input size."""
 
 from .albu import SeededAlbu
 from .flip import HorizontalFlip
@@ -9,8 +9,8 @@ from .mosaic_affine import LetterboxAffine, MosaicAffine
 from .pack import PackTrainInputs, channels_last_collate
 
 __all__ = [
-    "HorizontalFlip",
     "HSVRandomAug",
+    "HorizontalFlip",
     "Letterbox",
     "LetterboxAffine",
     "LoadResized",

@@ -1,4 +1,4 @@
-"""Albumentations, repeatable, and free where nothing is applied."""
+"""Albumentations with repeatable random numbers."""
 
 import random
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from mmyolo.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class SeededAlbu(BaseTransform):
-    """MMDetection's ``Albu``, one transform after the other, each if its turn has come.
+    """MMDetection's ``Albu``, seeded by NumPy's generator, at no cost if not applied.
 
-    Whether a transform is applied is drawn here: Albumentations converts and checks
-    image and boxes even where it applies nothing. Random numbers follow NumPy's
-    generator. Albumentations 2 has one of its own, which ``randomness.seed`` does not
-    reach: two trainings with one seed would differ.
+    Albumentations 2 has random generators that ``randomness.seed`` does not reach: two
+    trainings with one seed would differ. Here NumPy's generator decides for each
+    transform whether it is applied, and seeds it. Albumentations would convert and
+    check image and boxes even if no transform is applied.
 
     Args:
-        transforms (Sequence[dict]): ``type``, arguments, and ``p``, the probability,
-            0.5 where it is not given.
+        transforms (Sequence[dict]): ``type``, arguments, and the probability ``p``,
+            by default 0.5. Applied in this order.
         kwargs: Other arguments of ``Albu``.
     """
 

@@ -1,4 +1,4 @@
-"""A canvas of images and a random affine crop of it, without making the canvas."""
+"""Random affine crop of a canvas of images, without drawing the canvas."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -17,9 +17,9 @@ class Tile(NamedTuple):
 
     Args:
         image (np.ndarray): (h, w, 3), uint8.
-        boxes (np.ndarray): (n, 4) as x1, y1, x2, y2 in its pixels.
-        crop (tuple[int, int, int, int]): x1, y1, x2, y2 of the part that is shown.
-        offset (tuple[int, int]): Where its pixel 0, 0 lies on the canvas.
+        boxes (np.ndarray): (n, 4) as x1, y1, x2, y2 in pixels of the image.
+        crop (tuple[int, int, int, int]): x1, y1, x2, y2 of its visible part.
+        offset (tuple[int, int]): Position of its pixel (0, 0) on the canvas.
     """
 
     image: np.ndarray
@@ -29,16 +29,16 @@ class Tile(NamedTuple):
 
 
 class CanvasCrop:
-    """A random affine crop of a canvas, as MMYOLO's ``YOLOv5RandomAffine`` makes it.
+    """Random affine crop of a canvas with the random numbers of ``YOLOv5RandomAffine``.
 
-    Each image is warped straight into its part of the result, so that the canvas need
-    not be filled. Pixels are the same but for rounding and a line of one pixel where
-    images meet.
+    Each image is warped directly into its part of the result, so that no canvas is
+    filled. Pixels are equal to MMYOLO's except for rounding and a one-pixel line at the
+    borders between images.
 
     Args:
         canvas (tuple[int, int]): Width and height of the canvas in pixels.
-        size (tuple[int, int]): Width and height of the result.
-        pad_val (float): Grey level where no image is.
+        size (tuple[int, int]): Width and height of the result in pixels.
+        pad_val (float): Grey level outside the images.
         affine (dict): Arguments of ``YOLOv5RandomAffine``.
     """
 
@@ -56,8 +56,8 @@ class CanvasCrop:
         """Draw a transform and apply it.
 
         Returns:
-            tuple[np.ndarray, np.ndarray, np.ndarray]: Image (H, W, 3); boxes that are
-            left, (m, 4); and which of all boxes of the tiles these are, (n,) booleans.
+            tuple[np.ndarray, np.ndarray, np.ndarray]: Image (H, W, 3); kept boxes,
+            (m, 4); and a mask (n,) of the kept boxes among all boxes of the tiles.
         """
         width, height = self.size
         matrix, zoom = self.affine._get_random_homography_matrix(height, width)
@@ -74,10 +74,7 @@ class CanvasCrop:
     def _project(
         self, boxes: np.ndarray, matrix: np.ndarray, zoom: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes of the canvas in the result, those that are left, and which these are.
-
-        As MMYOLO does it, step by step.
-        """
+        """Project boxes and filter them, step by step as MMYOLO does: boxes, mask."""
         boxes = _clip(boxes, self.canvas)
         corners = boxes[:, [0, 1, 2, 1, 0, 3, 2, 3]].reshape(-1, 4, 2)
         corners = corners @ matrix[:2, :2].T + matrix[:2, 2]
@@ -91,12 +88,12 @@ class CanvasCrop:
 def fit(
     image: np.ndarray, boxes: np.ndarray | BaseBoxes, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scale an image and its boxes to fit; nothing to do for ``LoadResized``'s.
+    """Scale an image and its boxes to fit; those of ``LoadResized`` fit already.
 
     Args:
         image (np.ndarray): (h, w, 3).
         boxes (np.ndarray or BaseBoxes): (n, 4).
-        size (tuple[int, int]): Width and height, to fit into.
+        size (tuple[int, int]): Width and height to fit into, in pixels.
     """
     if isinstance(boxes, BaseBoxes):
         boxes = boxes.numpy()
@@ -115,12 +112,12 @@ def resize_to_fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def fit_ratio(shape: Sequence[int], size: tuple[int, int]) -> float:
-    """By which an image of a height and width is scaled to fit a width and height."""
+    """Scale factor by which a (height, width, ...) shape fits a (width, height)."""
     return min(size[1] / shape[0], size[0] / shape[1])
 
 
 def translation(x: float, y: float) -> np.ndarray:
-    """The matrix (3, 3) that moves by x and y."""
+    """Matrix (3, 3) of a translation."""
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float32)
 
 
@@ -129,6 +126,6 @@ def _clip(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _sides(boxes: np.ndarray, zoom: float) -> SimpleNamespace:
-    """What MMYOLO's filter asks of a box object."""
+    """The attributes of a box object that MMYOLO's filter reads."""
     widths, heights = (zoom * (boxes[:, 2:] - boxes[:, :2])).T
     return SimpleNamespace(widths=widths, heights=heights)

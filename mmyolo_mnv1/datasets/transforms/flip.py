@@ -1,4 +1,4 @@
-"""Random flips."""
+"""Random horizontal flip."""
 
 import cv2
 import numpy as np
@@ -10,16 +10,15 @@ from ...errors import InputError
 
 @TRANSFORMS.register_module()
 class HorizontalFlip(BaseTransform):
-    """Flip image and boxes left to right, as MMDetection's ``RandomFlip`` does.
+    """Horizontal flip of MMDetection's ``RandomFlip`` for boxes as arrays.
 
-    For boxes as arrays, and without leaving an image that runs backwards in memory,
-    which would be slow to copy.
+    The flipped image is contiguous; a view with negative strides is slow to copy.
 
     Args:
         prob (float): Probability, from 0 to 1.
 
     Raises:
-        InputError: If it is out of range.
+        InputError: If ``prob`` is out of range.
     """
 
     def __init__(self, prob: float) -> None:
@@ -28,7 +27,7 @@ class HorizontalFlip(BaseTransform):
         self.prob = prob
 
     def transform(self, results: dict) -> dict:
-        """Flip ``img`` (H, W, 3) and ``gt_bboxes`` (n, 4) or leave them."""
+        """Flip ``img`` (H, W, 3) and ``gt_bboxes`` (n, 4) with probability ``prob``."""
         if np.random.uniform() < self.prob:
             boxes, width = results["gt_bboxes"], results["img"].shape[1]
             x1, y1, x2, y2 = boxes.T

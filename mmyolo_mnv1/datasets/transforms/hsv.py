@@ -9,10 +9,11 @@ from mmyolo.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class HSVRandomAug(YOLOv5HSVRandomAug):
-    """MMYOLO's ``YOLOv5HSVRandomAug``, to the bit, with Albumentations' quick lookup.
+    """MMYOLO's ``YOLOv5HSVRandomAug`` with albucore's faster lookup; bitwise equal.
 
     Args:
-        kwargs: ``hue_delta``, ``saturation_delta`` and ``value_delta``, see the parent.
+        kwargs: ``hue_delta``, ``saturation_delta`` and ``value_delta``, see
+            :class:`mmyolo.datasets.transforms.YOLOv5HSVRandomAug`.
     """
 
     def transform(self, results: dict) -> dict:

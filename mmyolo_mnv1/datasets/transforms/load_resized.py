@@ -1,4 +1,4 @@
-"""Loading images at the size in which training wants them."""
+"""Load training images at the input size, from memory after the first epoch."""
 
 import logging
 
@@ -16,24 +16,26 @@ from .canvas import fit_ratio, resize_to_fit
 
 @TRANSFORMS.register_module()
 class LoadResized(BaseTransform):
-    """Load an image scaled to fit, keep it in memory, and scale its boxes.
+    """Load an image scaled to fit, keep it in the shared cache, and scale its boxes.
 
-    What MMYOLO's ``LoadImageFromFile`` and the first step of its ``Mosaic`` do
-    (bilinear, the aspect ratio kept), but decoded and resized once. Boxes, if any,
-    must have been loaded before: ``LoadAnnotations(with_bbox=True, box_type=None)``
-    gives plain arrays, which are quicker than box objects.
+    Equivalent to MMYOLO's ``LoadImageFromFile`` and the first step of its ``Mosaic``
+    (bilinear, aspect ratio kept), but each image is decoded and resized only once.
+    Boxes, if any, must be loaded before:
+    ``LoadAnnotations(with_bbox=True, box_type=None)`` gives plain arrays, which are
+    faster than box objects.
 
     Adds ``img`` (H, W, 3), uint8, BGR, read-only, ``ori_shape``, ``img_shape`` and
     ``scale_factor``; changes ``gt_bboxes``.
 
     Args:
-        img_scale (tuple[int, int]): Width and height in pixels, to fit into.
-        cache_gb (float): Bound in 1e9 bytes of the images kept by this process and the
-            workers it forks, shared by all transforms of the same bound. At 640 px a
-            photo of 4:3 takes 0.92e6 bytes. 0 keeps none. Defaults to 2.
-        on_bad_image (str): What an image does that cannot be decoded, or whose size is
-            not the one that the annotations give: ``'stop'`` ends training, ``'skip'``
-            takes another one and says so in the log. Defaults to 'stop'.
+        img_scale (tuple[int, int]): Width and height in pixels to fit into, multiples
+            of 32.
+        cache_gb (float): Bound in 1e9 bytes of the images kept by this process and its
+            workers, shared by all transforms with the same bound; 0 keeps none. A 4:3
+            photo at 640 px takes 0.92e6 bytes. Defaults to 2.
+        on_bad_image (str): What to do with an image that cannot be decoded, or whose
+            size differs from the annotations: ``'stop'`` ends training, ``'skip'``
+            replaces it by another one and logs a warning. Defaults to 'stop'.
         load (dict): Arguments of ``LoadImageFromFile``. Defaults to none.
 
     Raises:
@@ -63,11 +65,11 @@ class LoadResized(BaseTransform):
             InputError: If it cannot be used and ``on_bad_image`` is ``'stop'``.
         """
         try:
-            image, ori_shape = self._find(results)
+            image, ori_shape = self._cached(results)
         except InputError as e:
             if self.on_bad_image == "stop":
                 raise
-            self._skip(results["img_path"], e)
+            self._log_skipped(results["img_path"], e)
             return None
         ratio = fit_ratio(ori_shape, self.scale)
         results.update(
@@ -81,12 +83,12 @@ class LoadResized(BaseTransform):
             results["gt_bboxes"] = results["gt_bboxes"] * np.float32(ratio)
         return results
 
-    def _find(self, results: dict) -> tuple[np.ndarray, tuple[int, int]]:
-        """The image, from memory or from its file, and the size of the file's."""
+    def _cached(self, results: dict) -> tuple[np.ndarray, tuple[int, int]]:
+        """Resized image, from the cache or its file, and its size in the file."""
         name = f"{results['img_path']} {self.scale}"
-        found = self.cache.get(name)
-        if found:
-            return found
+        cached = self.cache.get(name)
+        if cached:
+            return cached
         image = self._decode(results)
         ori_shape = image.shape[:2]
         image = resize_to_fit(image, self.scale)
@@ -97,7 +99,7 @@ class LoadResized(BaseTransform):
         path = results["img_path"]
         try:
             image = self.load(dict(img_path=path))["img"]
-        except Exception as e:  # whatever a decoder or a storage backend raises
+        except Exception as e:  # decoders and storage backends raise any type
             reason = (str(e).splitlines() or [""])[0]
             raise InputError(
                 f"{path} cannot be decoded ({type(e).__name__}: {reason}): restore it, "
@@ -113,8 +115,8 @@ class LoadResized(BaseTransform):
             )
         return image
 
-    def _skip(self, path: str, reason: InputError) -> None:
-        """Log a file once."""
+    def _log_skipped(self, path: str, reason: InputError) -> None:
+        """Log a skipped file, once in this process."""
         if path not in self.skipped:
             self.skipped.add(path)
             print_log(

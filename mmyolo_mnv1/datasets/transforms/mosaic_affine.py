@@ -1,4 +1,4 @@
-"""Mosaic and random affine crop in one step; and the same for one image."""
+"""Mosaic or letterbox, and a random affine crop, in one step."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -16,23 +16,24 @@ CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 
 @TRANSFORMS.register_module()
 class MosaicAffine(Mosaic):
-    """MMYOLO's ``Mosaic`` and ``YOLOv5RandomAffine``, without the canvas between them.
+    """MMYOLO's ``Mosaic`` and ``YOLOv5RandomAffine`` without the canvas between them.
 
-    Random numbers are drawn in the same order, boxes are the same, and pixels are but
-    for those at borders; see :class:`.CanvasCrop`.
+    Random numbers are drawn in the same order; boxes are equal, and pixels are equal
+    except at image borders, see :class:`.CanvasCrop`.
 
     Expects ``img``, ``gt_bboxes`` (n, 4) as array or box object, ``gt_bboxes_labels``,
-    ``gt_ignore_flags`` and ``dataset``; leaves ``gt_bboxes`` as an array.
+    ``gt_ignore_flags`` and ``dataset``; returns ``gt_bboxes`` as an array.
 
     Args:
-        img_scale (tuple[int, int]): Width and height of the result in pixels.
+        img_scale (tuple[int, int]): Width and height of the result in pixels,
+            multiples of 32.
         pre_transform (Sequence[dict]): Loads the other three images.
-        pad_val (float): Grey level where no image is. Defaults to 114.0.
-        recent (int): Take the other three from the last so many images of this
-            process, once there are as many, instead of from all: one image is loaded
-            for a sample and not four, for data that do not fit into memory.
-            Defaults to 0, from all.
-        max_refetch (int): How often to draw other images when one is skipped.
+        pad_val (float): Grey level outside the images. Defaults to 114.0.
+        recent (int): If above 0, draw the other three images from the last ``recent``
+            images of this process, when there are as many, instead of from the whole
+            dataset. A sample then loads one image, not four; for data that do not fit
+            into memory. Defaults to 0.
+        max_refetch (int): Maximum number of draws when images are skipped.
             Defaults to 15.
         affine (dict): Arguments of ``YOLOv5RandomAffine``. Defaults to none.
 
@@ -62,7 +63,7 @@ class MosaicAffine(Mosaic):
         )
 
     def transform(self, results: dict) -> dict | None:
-        """Draw three more images and compose.
+        """Draw three more images and compose the four.
 
         Returns:
             dict, optional: None if no three images could be loaded.
@@ -85,10 +86,10 @@ class MosaicAffine(Mosaic):
         """Warp four images into one.
 
         Args:
-            results (dict): The first image; ``mix_results`` holds the others.
+            results (dict): The first image; ``mix_results`` holds the other three.
 
         Returns:
-            dict: The first image's, with the result in place of its own.
+            dict: Results of the first image, with the composed image and boxes.
         """
         parts = [results, *results.pop("mix_results")]
         low, high = self.center_ratio_range
@@ -106,12 +107,13 @@ class MosaicAffine(Mosaic):
 class LetterboxAffine(BaseTransform):
     """:class:`.Letterbox` and ``YOLOv5RandomAffine`` in one step.
 
-    What follows :class:`MosaicAffine` in the last epochs. Expects and leaves what that
-    does, but needs no ``dataset``.
+    Replaces :class:`MosaicAffine` in the last epochs, with the same keys, but without
+    ``dataset``.
 
     Args:
-        img_scale (tuple[int, int]): Width and height of the result in pixels.
-        pad_val (float): Grey level where no image is. Defaults to 114.0.
+        img_scale (tuple[int, int]): Width and height of the result in pixels,
+            multiples of 32.
+        pad_val (float): Grey level outside the image. Defaults to 114.0.
         affine (dict): Arguments of ``YOLOv5RandomAffine``. Defaults to none.
 
     Raises:
@@ -136,7 +138,7 @@ class LetterboxAffine(BaseTransform):
 def _compose(
     results: dict, parts: Sequence[dict], crop: CanvasCrop, tiles: Sequence[Tile]
 ) -> dict:
-    """Put image and boxes of the crop into the results."""
+    """Put image, boxes, labels and flags of the crop into the results."""
     image, boxes, kept = crop(tiles)
     for key in ("gt_bboxes_labels", "gt_ignore_flags"):
         results[key] = np.concatenate([part[key] for part in parts])[kept]

@@ -1,4 +1,4 @@
-"""From training samples to a batch, without turning images inside out."""
+"""Training samples and batches in channels-last memory, without copies in between."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ from ..memory.shared_batches import share_batches, stack_images
 
 @TRANSFORMS.register_module()
 class PackTrainInputs(PackDetInputs):
-    """MMDetection's ``PackDetInputs`` for boxes as arrays, with the image as it lies.
+    """MMDetection's ``PackDetInputs`` for boxes as arrays, without copying the image.
 
-    ``inputs`` is (3, H, W) as ever, but a view of an image that lies (H, W, 3):
-    nothing is copied, and :func:`channels_last_collate` need not copy it back.
+    ``inputs`` has shape (3, H, W) as usual, but is a view of the (H, W, 3) image, which
+    :func:`channels_last_collate` copies straight into the batch.
 
     Args:
-        args, kwargs: ``meta_keys``: what else to keep; see the parent.
+        args, kwargs: See :class:`mmdet.datasets.transforms.PackDetInputs`.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -29,29 +29,33 @@ class PackTrainInputs(PackDetInputs):
         share_batches()
 
     def transform(self, results: dict) -> dict:
-        """Pack."""
-        image = results.pop("img")
+        """Pack image, boxes and labels."""
+        results = dict(results)
+        image = results.pop("img", None)
         if isinstance(results["gt_bboxes"], np.ndarray):
             boxes = results["gt_bboxes"].astype(np.float32, copy=False)
             results["gt_bboxes"] = HorizontalBoxes(torch.from_numpy(boxes))
         packed = super().transform(results)
+        if image is None:
+            return packed
+        if "img" in self.meta_keys:  # MMYOLO's browse_dataset.py draws it
+            packed["data_samples"].set_metainfo(dict(img=image))
         image = torch.from_numpy(np.ascontiguousarray(image))
         return dict(packed, inputs=image.permute(2, 0, 1))
 
 
 @COLLATE_FUNCTIONS.register_module()
 def channels_last_collate(data_batch: Sequence[dict]) -> dict:
-    """MMYOLO's ``yolov5_collate`` with a batch that lies channels last.
+    """MMYOLO's ``yolov5_collate`` with images in channels-last memory.
 
     Args:
         data_batch (Sequence[dict]): Samples of :class:`PackTrainInputs`.
 
     Returns:
-        dict: ``inputs`` (N, 3, H, W), uint8, in memory that is used again once it is
-        not referred to; and ``data_samples`` with
-        ``bboxes_labels`` (G, 6).
+        dict: ``inputs`` (N, 3, H, W), uint8, whose memory is reused when no tensor
+        refers to it; ``data_samples`` with ``bboxes_labels`` (G, 6).
     """
     images = [each["inputs"].permute(1, 2, 0).numpy() for each in data_batch]
-    nothing = torch.empty(0)
-    collated = yolov5_collate([dict(sample, inputs=nothing) for sample in data_batch])
+    placeholder = torch.empty(0)
+    collated = yolov5_collate([dict(each, inputs=placeholder) for each in data_batch])
     return dict(collated, inputs=stack_images(images))

@@ -1,4 +1,4 @@
-"""Warping an image into a part of another."""
+"""Warp a part of an image into another image, by a resize if possible."""
 
 from math import ceil, floor
 from typing import NamedTuple
@@ -8,31 +8,30 @@ import numpy as np
 
 Crop = tuple[int, int, int, int]
 
-#: Centres of outputs before the first wanted one, from which a resize may start.
+#: Centres of the output pixels at which the visible part of a resize may start.
 STARTS = np.arange(64) + 0.5
-#: Largest error of a resize in pixels of the source: warpAffine's own, which rounds
-#: positions to 1/32.
+#: Tolerance of a position in source pixels: warpAffine rounds to 1/32 as well.
 ROUNDING = 1 / 32
 
 
 def warp_into(
     image: np.ndarray, tile: np.ndarray, crop: Crop, matrix: np.ndarray
 ) -> None:
-    """Warp a part of a tile into an image, bilinearly; nothing else of it changes.
+    """Warp a part of a tile into an image, bilinearly; other pixels are unchanged.
 
-    Without rotation and shear this is a resize, which takes a third of warpAffine's
-    time.
+    Without rotation and shear it is a resize, which takes a third of the time of
+    warpAffine.
 
     Args:
         image (np.ndarray): (H, W, 3), uint8; changed.
         tile (np.ndarray): (h, w, 3), uint8.
-        crop (tuple[int, int, int, int]): x1, y1, x2, y2 of the part.
-        matrix (np.ndarray): From pixels of the tile to pixels of the image, (3, 3).
+        crop (tuple[int, int, int, int]): x1, y1, x2, y2 of the part of the tile.
+        matrix (np.ndarray): Affine map from tile pixels to image pixels, (3, 3).
     """
     x1, y1, x2, y2 = crop
     if x1 >= x2 or y1 >= y2:
         return
-    # Plain numbers: NumPy takes longer than this for so few.
+    # Python numbers: NumPy's overhead is larger for a few numbers.
     (a, b, c), (d, e, f), _ = matrix.tolist()
     if b == d == 0 and a > 0 and e > 0:
         columns = _find_span(a, c, (x1, x2), image.shape[1])
@@ -55,19 +54,20 @@ def warp_into(
 
 
 class _Span(NamedTuple):
-    """One axis of a resize whose result lies right.
+    """One axis of a resize whose output pixels coincide with those of the warp.
 
-    A resize starts at a whole pixel of the source, and its first output half an output
-    pixel further; seldom is that where the wanted first output lies. But some output
-    after the first does, so the resize starts as much earlier.
+    A resize starts at an integer source position, and its first output pixel is
+    centred half an output pixel later, usually not at the first output pixel of the
+    warp. So the resize starts ``skip`` output pixels earlier, for which the source
+    position is an integer.
 
     Args:
-        scale (float): Pixels of the result for one of the source.
-        start (int): First pixel of the result.
-        stop (int): One after its last.
-        skip (int): Outputs of the resize before it.
-        first (int): First pixel of the source; below 0 it is to be made.
-        last (int): One after its last; beyond the source they are to be made.
+        scale (float): Output pixels per source pixel.
+        start (int): First output pixel.
+        stop (int): Last output pixel plus one.
+        skip (int): Output pixels of the resize to drop before ``start``.
+        first (int): First source pixel; below 0 the source is padded.
+        last (int): Last source pixel plus one; beyond the end the source is padded.
     """
 
     scale: float
@@ -81,18 +81,17 @@ class _Span(NamedTuple):
 def _find_span(
     scale: float, shift: float, crop: tuple[int, int], size: int
 ) -> _Span | None:
-    """Where a resize must start on an axis; None if no start will do.
+    """Find where a resize must start on one axis; None if it cannot match the warp.
 
-    Args:
-        scale, shift (float): Pixel x of the source lies at scale * x + shift.
-        crop (tuple[int, int]): The part of the source.
-        size (int): Of the result.
+    Source position x, from ``crop[0]`` to ``crop[1]``, maps to scale * x + shift, which
+    is between 0 and ``size``.
     """
     start, stop = (ceil(scale * (x - 0.5) + shift) for x in crop)
     start, stop = max(start, 0), min(stop, size)
     origins = (start - shift - STARTS) / scale + 0.5
-    # Of an enlargement, outputs before the first pixel's centre lack its neighbour.
-    fits = (np.abs(origins - np.rint(origins)) <= ROUNDING) & (2 * STARTS >= scale)
+    # When enlarging, output pixels before the first source pixel's centre would lack
+    # the source pixel before it.
+    fits = (np.abs(origins - np.rint(origins)) <= ROUNDING) & (scale <= 2 * STARTS)
     skip = int(fits.argmax())
     first = round(float(origins[skip]))
     if not fits[skip] or first >= crop[1]:
@@ -104,7 +103,7 @@ def _find_span(
 def _resize_into(
     image: np.ndarray, tile: np.ndarray, columns: _Span, rows: _Span
 ) -> bool:
-    """Resize into an image; False if OpenCV would copy, as it does at equal sizes."""
+    """Resize into an image; False if sizes are equal, where OpenCV only copies."""
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return True
     height, width = tile.shape[:2]

@@ -1,4 +1,4 @@
-"""One command's worth of exporting: formats, precisions, and what they lose."""
+"""Export of a detector: formats, precisions, files."""
 
 import copy
 import importlib.util
@@ -18,37 +18,40 @@ from ...errors import InputError
 from ...files import atomic_files
 from ..runtime.metadata import EXTRA_FILE, RT_INFO, Metadata
 from ..runtime.sources import find_images
-from .loading import describe, load_network
+from .config_metadata import build_metadata
+from .network import load_network
 from .onnx_export import HalfNetwork, export_onnx
 from .quantization import Calibration, find_tail, quantize_onnx, quantize_openvino
 
 FORMATS = ("onnx", "openvino", "ncnn", "torchscript")
-#: Formats in which NMS can be a part of the graph, and which can be quantised.
+#: Formats that support NMS in the graph, and INT8.
 WITH_NMS = WITH_INT8 = ("onnx", "openvino")
-STATIC = ("ncnn",)
-#: Modules by which a format is written, and quantised.
+#: Formats that support variable input sizes.
+WITH_DYNAMIC = ("onnx", "openvino", "torchscript")
+#: Modules that write a format.
 MODULES = dict(
     onnx=("onnx", "onnxslim"),
     openvino=("onnx", "onnxslim", "openvino"),
     ncnn=("pnnx",),
     torchscript=(),
 )
+#: Modules that quantise a format.
 QUANTISERS = dict(onnx=("onnxruntime",), openvino=("nncf",))
 
 
-class Plan(NamedTuple):
-    """What is exported, and how.
+class ExportPlan(NamedTuple):
+    """Formats and options of an export.
 
     Args:
-        formats (Sequence[str]): Of :data:`FORMATS`.
+        formats (Sequence[str]): Members of :data:`FORMATS`.
         form (str): ``raw``, or ``nms`` for NMS in the graph. Defaults to "raw".
-        shape (Sequence[int], optional): Height and width. Defaults to None, the
-            config's.
-        dynamic (bool): Whether sizes may change. Defaults to False.
+        shape (Sequence[int], optional): Input height and width in pixels. Defaults to
+            None, the config's.
+        dynamic (bool): Whether batch, height and width may change. Defaults to False.
         half (bool): Half precision. Defaults to False.
-        calibration (Path, optional): Folder of images, for INT8. Defaults to None, no
+        calibration (Path, optional): Folder of images for INT8. Defaults to None, no
             INT8.
-        samples (int): Images of it that are used. Defaults to 300.
+        samples (int): Maximum number of calibration images. Defaults to 300.
     """
 
     formats: Sequence[str]
@@ -65,23 +68,23 @@ class Plan(NamedTuple):
         return "int8" if self.calibration else "fp16" if self.half else "fp32"
 
     def check(self) -> None:
-        """Refuse what does not go together.
+        """Check that the options go together and the packages are installed.
 
         Raises:
-            InputError: What, and what to do.
+            InputError: The first problem, and its remedy.
         """
         for name in self.formats:
             if name not in FORMATS:
                 raise InputError(f"--format {name}: choose from {', '.join(FORMATS)}")
-        for wanted, option, able in (
+        for requested, option, supported in (
             (self.form == "nms", "--nms onnx", WITH_NMS),
             (self.calibration, "--int8", WITH_INT8),
-            (self.dynamic, "--dynamic", set(FORMATS) - set(STATIC)),
+            (self.dynamic, "--dynamic", WITH_DYNAMIC),
         ):
-            unable = [name for name in self.formats if name not in able]
-            if wanted and unable:
+            others = [name for name in self.formats if name not in supported]
+            if requested and others:
                 raise InputError(
-                    f"{option} does not go with {', '.join(unable)}: export that "
+                    f"{option} does not go with {', '.join(others)}: export that "
                     "without it"
                 )
         if self.calibration and self.half:
@@ -97,69 +100,86 @@ class Plan(NamedTuple):
             raise InputError(f"--calib-images {self.samples}: give 1 or more")
 
 
-class Job(NamedTuple):
-    """A network on its way into a format.
+class ExportJob(NamedTuple):
+    """A network to write in the formats of a plan.
 
     Args:
-        network (nn.Module): Fused, float32.
-        images (Tensor): An input.
-        metadata (Metadata): What the file is to say.
-        plan (Plan): How.
-        calibration (Calibration, optional): Images for INT8.
+        network (nn.Module): Fused, float32, on the CPU, with outputs boxes and scores.
+        images (Tensor): Example input, (N, 3, H, W) float32.
+        metadata (Metadata): Metadata for the files.
+        plan (ExportPlan): Formats and options.
+        calibration (Calibration, optional): Images for INT8. Defaults to None.
     """
 
     network: nn.Module
     images: Tensor
     metadata: Metadata
-    plan: Plan
-    calibration: Calibration | None
+    plan: ExportPlan
+    calibration: Calibration | None = None
 
 
 def export_detector(
-    cfg: Config, checkpoint: Path, out: Path, plan: Plan
+    cfg: Config, checkpoint: Path, out: Path, plan: ExportPlan
 ) -> dict[str, Path]:
     """Export a trained detector.
 
     Args:
-        cfg (Config): Its config, resolved.
+        cfg (Config): Config of the detector.
         checkpoint (Path): Its weights.
-        out (Path): Folder to write to. Files are named after the config, with
-            ``_fp16`` or ``_int8``, and ``_nms`` where NMS is in the graph.
-        plan (Plan): What is exported, and how.
+        out (Path): Output folder. Files are named after the config, with the suffixes
+            ``_fp16`` or ``_int8``, and ``_nms`` for NMS in the graph.
+        plan (ExportPlan): Formats and options.
 
     Returns:
-        dict[str, Path]: By format the file that is to be loaded.
+        dict[str, Path]: File to load, by format.
 
     Raises:
-        InputError: If the plan is none, the checkpoint is of another config, or there
-            are no images for calibration.
+        InputError: If the plan is invalid, the checkpoint belongs to another config, or
+            the calibration folder has no images.
     """
     plan.check()
     pictures = find_images(plan.calibration) if plan.calibration else []
     network = load_network(cfg, checkpoint)
-    metadata = describe(cfg, network, plan.shape, plan.dynamic, plan.form)
-    calibration = None
-    if pictures:
-        calibration = Calibration(pictures, metadata, plan.samples)
+    metadata = build_metadata(cfg, network, plan.shape, plan.dynamic, plan.form)
+    calibration = Calibration(pictures, metadata, plan.samples) if pictures else None
     images = torch.zeros(1, 3, *metadata.input_shape)
-    job = Job(network, images, metadata, plan, calibration)
     name = Path(cfg.filename).stem
     name += f"_{plan.precision}" * (plan.precision != "fp32")
     name += "_nms" * (plan.form == "nms")
+    job = ExportJob(network, images, metadata, plan, calibration)
+    return export_network(job, out, name)
+
+
+def export_network(job: ExportJob, out: Path, name: str) -> dict[str, Path]:
+    """Write a network in every format of its plan.
+
+    Args:
+        job (ExportJob): The network.
+        out (Path): Output folder.
+        name (str): Stem of the files.
+
+    Returns:
+        dict[str, Path]: File to load, by format.
+
+    Raises:
+        InputError: If a calibration image cannot be read or a file not be written.
+    """
     with warnings.catch_warnings(), atomic_files(out) as folder:
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.filterwarnings("ignore", "torch.meshgrid")
-        files = {each: _WRITERS[each](job, folder / name).name for each in plan.formats}
-    return {each: out / file for each, file in files.items()}
+        files = {
+            form: _WRITERS[form](job, folder / name).name for form in job.plan.formats
+        }
+    return {form: out / file for form, file in files.items()}
 
 
 def disk_size(path: Path) -> int:
-    """Bytes of a model's files: weights may lie beside the graph."""
+    """Size of a model in bytes, including weights stored beside the graph."""
     weights = {".xml": [".bin"], ".param": [".bin", ".json"]}.get(path.suffix, [])
     return sum(p.stat().st_size for p in (path, *map(path.with_suffix, weights)))
 
 
-def _write_onnx(job: Job, path: Path) -> Path:
+def _write_onnx(job: ExportJob, path: Path) -> Path:
     from .onnx_graph import finish_onnx, simplify
 
     path = path.with_name(f"{path.name}.onnx")
@@ -171,21 +191,21 @@ def _write_onnx(job: Job, path: Path) -> Path:
     return path
 
 
-def _write_openvino(job: Job, path: Path) -> Path:
-    """From ONNX; half precision is OpenVINO's own compression of the weights."""
+def _write_openvino(job: ExportJob, path: Path) -> Path:
+    """Convert from ONNX; for half precision OpenVINO compresses the weights."""
     import onnx
     import openvino
 
     from .onnx_graph import finish_onnx, simplify
 
     with TemporaryDirectory() as folder:
-        raw = Path(folder, "network.onnx")
-        export_onnx(job.network, job.images, raw, job.plan.dynamic)
-        simplify(raw)
-        finish_onnx(raw, job.metadata)
-        model = openvino.convert_model(raw)
+        graph = Path(folder, "network.onnx")
+        export_onnx(job.network, job.images, graph, job.plan.dynamic)
+        simplify(graph)
+        finish_onnx(graph, job.metadata)
+        model = openvino.convert_model(graph)
         if job.calibration:
-            tail = find_tail(onnx.load(raw).graph)
+            tail = find_tail(onnx.load(graph).graph)
             model = quantize_openvino(model, tail, job.calibration)
     model.set_rt_info(json.dumps(job.metadata.dump()), [RT_INFO, "metadata"])
     path = path.with_name(f"{path.name}.xml")
@@ -193,7 +213,7 @@ def _write_openvino(job: Job, path: Path) -> Path:
     return path
 
 
-def _write_torchscript(job: Job, path: Path) -> Path:
+def _write_torchscript(job: ExportJob, path: Path) -> Path:
     path = path.with_name(f"{path.name}.torchscript")
     traced = torch.jit.trace(_traceable(job), job.images, check_trace=False)
     files = {EXTRA_FILE: json.dumps(job.metadata.dump())}
@@ -201,11 +221,11 @@ def _write_torchscript(job: Job, path: Path) -> Path:
     return path
 
 
-def _write_ncnn(job: Job, path: Path) -> Path:
-    """From TorchScript, by pnnx; half precision is that of the weights."""
+def _write_ncnn(job: ExportJob, path: Path) -> Path:
+    """Convert from TorchScript by pnnx; half precision applies to the weights."""
     import pnnx
 
-    path = path.with_name(f"{path.name}.ncnn.param").resolve()  # pnnx runs elsewhere
+    path = path.with_name(f"{path.name}.ncnn.param").resolve()  # pnnx changes folder
     with TemporaryDirectory() as folder:
         source = Path(folder, "network.pt")
         torch.jit.trace(job.network, job.images, check_trace=False).save(source)
@@ -225,14 +245,12 @@ def _write_ncnn(job: Job, path: Path) -> Path:
     return path
 
 
-def _traceable(job: Job) -> nn.Module:
-    """The network in the precision wanted."""
-    if not job.plan.half:
-        return job.network
-    return HalfNetwork(copy.deepcopy(job.network))
+def _traceable(job: ExportJob) -> nn.Module:
+    """The network, converted to half precision if the plan requests it."""
+    return HalfNetwork(copy.deepcopy(job.network)) if job.plan.half else job.network
 
 
-_WRITERS: dict[str, Callable[[Job, Path], Path]] = dict(
+_WRITERS: dict[str, Callable[[ExportJob, Path], Path]] = dict(
     onnx=_write_onnx,
     openvino=_write_openvino,
     ncnn=_write_ncnn,

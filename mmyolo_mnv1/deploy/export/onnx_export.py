@@ -1,4 +1,4 @@
-"""Writing a network in the forms that other runtimes read."""
+"""Export of a network to ONNX."""
 
 import logging
 import warnings
@@ -7,11 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ...compat import TORCHSCRIPT_EXPORTER
 from ..runtime.metadata import FORMS, INPUT
+from .quiet import quiet
 
 OPSET = 17
 OUTPUTS = FORMS["raw"]
-#: What may change in a dynamic graph.
+#: Axes of variable size in a dynamic graph.
 AXES = {
     INPUT: {0: "batch", 2: "height", 3: "width"},
     **{name: {0: "batch", 1: "priors"} for name in OUTPUTS},
@@ -19,10 +21,10 @@ AXES = {
 
 
 class HalfNetwork(nn.Module):
-    """A network that computes in half precision between float32 input and outputs.
+    """A network that computes in half precision, with float32 input and outputs.
 
     Args:
-        network (nn.Module): It is changed.
+        network (nn.Module): Network to convert, in place.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -43,25 +45,21 @@ def export_onnx(
     PyTorch's TorchScript exporter is used: its graphs need no further package.
 
     Args:
-        network (nn.Module): A fused :class:`.DetectorNetwork`, or one that wraps it.
-        images (Tensor): An input; its shape and type become the graph's.
+        network (nn.Module): Fused network with two outputs, boxes and scores.
+        images (Tensor): Example input; the graph takes its shape and type.
         path (Path): File to write.
-        dynamic (bool): Whether the graph takes other shapes too. Defaults to False.
+        dynamic (bool): Whether batch, height and width may change. Defaults to False.
     """
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    with warnings.catch_warnings():
-        # Sizes become constants, as they should; the exporter is the older one.
+    with warnings.catch_warnings(), quiet(logging.getLogger("torch.onnx")):
+        # Expected: sizes become constants, and this exporter is deprecated.
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
         torch.onnx.export(
             network,
             (images,),
             str(path),
-            dynamo=False,
+            **TORCHSCRIPT_EXPORTER,
             opset_version=OPSET,
             input_names=[INPUT],
             output_names=list(OUTPUTS),
             dynamic_axes=AXES if dynamic else None,
         )
-        logger.setLevel(level)

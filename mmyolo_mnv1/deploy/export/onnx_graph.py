@@ -1,4 +1,4 @@
-"""What becomes of an ONNX graph after it was exported."""
+"""Transformation of exported ONNX graphs: simplification, NMS, metadata."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from onnx import ModelProto, compose, parser
 from ..runtime.metadata import FORMS, NMS, Metadata
 
 _PREFIX = "nms_"
-#: {keep} turns scores of a box's other classes into 0 where it may have one only.
+#: {keep} defines ``scores``: all of them, or 0 except for the best class of each box.
 _GRAPH = """
 <ir_version: {ir_version}, opset_import: ["" : {opset}]>
 nms (float[batch, priors, 4] boxes, float[batch, priors, classes] all_scores)
@@ -51,16 +51,16 @@ _BEST = """
 
 
 def simplify(path: Path) -> None:
-    """Fold and merge what is constant or superfluous in a graph, in place."""
+    """Fold constants and merge operations of a graph, in place."""
     onnx.save(onnxslim.slim(onnx.load(path)), path)
 
 
 def finish_onnx(path: Path, metadata: Metadata) -> None:
-    """Append NMS where the form wants it, write the metadata in, check; in place.
+    """Append NMS if the form is ``nms``, add the metadata, check; in place.
 
     Args:
         path (Path): A raw graph.
-        metadata (Metadata): What it is to say.
+        metadata (Metadata): Metadata to add.
     """
     model = onnx.load(path)
     if metadata.form == "nms":
@@ -71,18 +71,18 @@ def finish_onnx(path: Path, metadata: Metadata) -> None:
 
 
 def append_nms(model: ModelProto, nms: NMS) -> ModelProto:
-    """Put class-wise NMS behind a raw graph.
+    """Append class-wise NMS to a raw graph.
 
     The result has one output, ``detections`` (N, max_detections, 6): x1, y1, x2, y2 in
-    pixels of the input, score, label; best first, rows of score 0 are empty. It is
-    fewer rows where the image has fewer priors times classes.
+    pixels of the input, score, label; best score first, rows of score 0 are empty.
+    There are fewer rows if priors times classes are fewer.
 
     Args:
-        model (ModelProto): With outputs ``boxes`` and ``scores``.
-        nms (NMS): What is built in; ``max_candidates`` is not.
+        model (ModelProto): Model with outputs ``boxes`` and ``scores``.
+        nms (NMS): Parameters; ``max_candidates`` is ignored.
 
     Returns:
-        ModelProto: The new graph.
+        ModelProto: A new model.
     """
     graph = _GRAPH.format(
         ir_version=model.ir_version,

@@ -1,12 +1,12 @@
 """Post-training static quantisation to INT8, by the runtimes' own tools.
 
 The end of the graph stays in float: the last convolution of each branch of the head,
-DFL and the decoding. Eight bits cannot place boxes there, and little time is spent.
+DFL and the decoding. Eight bits are too few for box coordinates, and this part takes
+little of the time.
 """
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,15 +18,17 @@ from ...errors import InputError
 from ..runtime.metadata import INPUT, Metadata
 from ..runtime.processing import letterbox, normalise
 from ..runtime.sources import read_image
+from .quiet import quiet
 
 
 class Calibration:
-    """Inputs by which the ranges of the activations are found.
+    """Calibration set: inputs that determine the ranges of the activations.
 
     Args:
-        paths (Sequence[str]): Images; at even distances ``samples`` are taken.
-        metadata (Metadata): How they are made ready.
-        samples (int): How many at most. Defaults to 300.
+        paths (Sequence[str]): Image files, of which ``samples`` are taken at even
+            distances.
+        metadata (Metadata): Input shape and preprocessing.
+        samples (int): Maximum number of images. Defaults to 300.
     """
 
     def __init__(
@@ -37,33 +39,34 @@ class Calibration:
         self.metadata = metadata
 
     def __len__(self) -> int:
+        """Number of images."""
         return len(self.paths)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Inputs (1, 3, H, W), made as they are asked for.
+        """Yield inputs (1, 3, H, W), read lazily.
 
         Raises:
             InputError: If an image cannot be read.
         """
-        how = self.metadata.preprocessing
+        preprocessing = self.metadata.preprocessing
         for path in tqdm(self.paths, "calibrating", disable=None):
             try:
                 photo = read_image(path)
             except ValueError as e:
                 raise InputError(f"calibration image {path}: {e}: remove it") from None
-            boxed = letterbox(photo, self.metadata.input_shape, how)
-            yield normalise([boxed.image], how)
+            letterboxed = letterbox(photo, self.metadata.input_shape, preprocessing)
+            yield normalise([letterboxed.image], preprocessing)
 
 
 def quantize_onnx(path: Path, calibration: Calibration) -> None:
     """Quantise a raw graph by ONNX Runtime's tool, in place.
 
-    Weights get a scale for each channel, activations one each; the graph says so by
-    pairs of QuantizeLinear and DequantizeLinear.
+    Weights are quantised per channel, activations per tensor, in QDQ format: pairs of
+    QuantizeLinear and DequantizeLinear.
 
     Args:
         path (Path): The graph.
-        calibration (Calibration): Inputs.
+        calibration (Calibration): Calibration set.
     """
     import onnx
     from onnxruntime import quantization
@@ -76,7 +79,7 @@ def quantize_onnx(path: Path, calibration: Calibration) -> None:
             images = next(self.inputs, None)
             return None if images is None else {INPUT: images}
 
-    with TemporaryDirectory() as folder, _quiet(""):
+    with TemporaryDirectory() as folder, quiet(logging.getLogger()):
         quantized = Path(folder, "network.onnx")
         quantization.quantize_static(
             path,
@@ -95,31 +98,32 @@ def quantize_openvino(model: Any, tail: Sequence[str], calibration: Calibration)
 
     Args:
         model (openvino.Model): Converted from ONNX.
-        tail (Sequence[str]): Names of what stays in float, of :func:`find_tail`.
-        calibration (Calibration): Inputs.
+        tail (Sequence[str]): Names of operations that stay in float, from
+            :func:`find_tail`.
+        calibration (Calibration): Calibration set.
 
     Returns:
-        openvino.Model: The new graph.
+        openvino.Model: The quantised model.
     """
     import nncf
 
-    with _quiet("nncf"):
-        here = {operation.get_friendly_name() for operation in model.get_ops()}
+    with quiet(logging.getLogger("nncf")):
+        names = {operation.get_friendly_name() for operation in model.get_ops()}
         return nncf.quantize(
             model,
             nncf.Dataset(calibration),
-            # Activations that SiLU gives are not symmetric.
+            # MIXED: symmetric weights, asymmetric activations, as SiLU's are.
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(calibration),
-            ignored_scope=nncf.IgnoredScope(names=[n for n in tail if n in here]),
+            ignored_scope=nncf.IgnoredScope(names=[n for n in tail if n in names]),
         )
 
 
 def find_tail(graph: Any) -> list[str]:
-    """Names of the operations after which no convolution comes.
+    """Names of the operations whose outputs reach no convolution.
 
     Args:
-        graph (onnx.GraphProto): Its nodes in order, as ONNX demands.
+        graph (onnx.GraphProto): Nodes in topological order, as ONNX requires.
     """
     before_convolution: set[str] = set()  # names of tensors
     tail = []
@@ -131,13 +135,3 @@ def find_tail(graph: Any) -> list[str]:
         if node.op_type == "Conv":
             before_convolution.update(node.input)
     return tail
-
-
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Let a logger tell errors only."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    yield
-    logger.setLevel(level)

@@ -1,0 +1,1 @@
+"""Detection with exported models, in NumPy and OpenCV."""

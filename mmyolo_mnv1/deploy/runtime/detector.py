@@ -6,20 +6,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...errors import InputError
-from .engines import Engine, load_engine
+from ...errors import InputError, check_sides
+from .engines import Engine, RunOptions, load_engine
 from .metadata import NMS
-from .processing import Candidates, Letterboxed, letterbox, normalise, select, suppress
+from .processing import (
+    Candidates,
+    LetterboxedImage,
+    letterbox,
+    normalise,
+    select,
+    suppress,
+)
 
 
 class Detections(NamedTuple):
-    """What is found in an image, best first.
+    """Detections in one image, best score first.
 
     Args:
         boxes (np.ndarray): (n, 4) float32: x1, y1, x2, y2 in pixels of the image.
         scores (np.ndarray): (n,) float32, from 0 to 1.
         labels (np.ndarray): (n,) int64.
-        names (tuple[str, ...]): Of the n classes.
+        names (tuple[str, ...]): Class names of the n detections.
     """
 
     boxes: np.ndarray
@@ -29,22 +36,24 @@ class Detections(NamedTuple):
 
 
 class Detector:
-    """A detector from an exported model.
+    """Object detector that runs an exported model.
 
     Args:
-        model (str, Path or Engine): File of ``tools/deploy/export.py``: ``.onnx``,
-            ``.xml``, ``.ncnn.param`` or ``.torchscript``.
-        score_threshold (float, optional): Scores must be above it. Defaults to None,
-            the config's.
-        iou_threshold (float, optional): Of the NMS. Defaults to None, the config's.
-        max_detections (int, optional): In an image. Defaults to None, the config's.
-        shape (tuple[int, int], optional): Height and width in which images are looked
-            at, by a dynamic model. Defaults to None, the config's.
-        threads (int, optional): Of the CPU. Defaults to None, the runtime's choice.
+        model (str, Path or Engine): File written by ``tools/deploy/export.py``:
+            ``.onnx``, ``.xml``, ``.ncnn.param`` or ``.torchscript``.
+        score_threshold (float, optional): Scores must exceed it, from 0 to 1. Defaults
+            to None, the config's.
+        iou_threshold (float, optional): IoU threshold of NMS, from 0 to 1. Defaults to
+            None, the config's.
+        max_detections (int, optional): Detections per image. Defaults to None, the
+            config's.
+        shape (tuple[int, int], optional): Input height and width of a dynamic model in
+            pixels. Defaults to None, the config's.
+        threads (int, optional): CPU threads. Defaults to None, the runtime's choice.
 
     Raises:
-        InputError: If the model cannot be loaded, a number is out of range, or what is
-            asked is fixed in the graph.
+        InputError: If the model cannot be loaded, a number is out of range, or a
+            setting is fixed in the graph.
     """
 
     def __init__(
@@ -56,9 +65,11 @@ class Detector:
         shape: tuple[int, int] | None = None,
         threads: int | None = None,
     ) -> None:
-        engine = model if isinstance(model, Engine) else load_engine(model, threads)
-        self.engine = engine
-        self.metadata = engine.metadata
+        if isinstance(model, Engine):
+            self.engine = model
+        else:
+            self.engine = load_engine(model, RunOptions(threads=threads))
+        self.metadata = self.engine.metadata
         #: Class names by label.
         self.names = self.metadata.names
         changes = dict(
@@ -70,60 +81,61 @@ class Detector:
         self.nms = self.metadata.nms._replace(**changes)
         _check(self.nms)
         if self.metadata.form == "nms":
-            self._check_fixed()
-        self._inputs: np.ndarray | None = None  # memory, used again
+            self._check_nms_of_graph()
+        self._inputs: np.ndarray | None = None  # buffer, reused
         self.shape = tuple(shape or self.metadata.input_shape)
         if self.shape != self.metadata.input_shape:
             self._check_shape()
 
     def __call__(self, photo: np.ndarray) -> Detections:
-        """Detect in one image, (H, W, 3) uint8 BGR."""
+        """Detect objects in one image, (H, W, 3) uint8 BGR."""
         return self.detect([photo])[0]
 
     def detect(self, photos: Sequence[np.ndarray]) -> list[Detections]:
-        """Detect in several images, which a dynamic model looks at together.
+        """Detect objects in several images; a dynamic model takes them as one batch.
 
         Args:
             photos (Sequence[np.ndarray]): (H, W, 3) uint8 BGR each, of any sizes.
         """
         step = len(photos) if self.engine.batched and self.metadata.dynamic else 1
-        found = []
+        detections = []
         for start in range(0, len(photos), step or 1):
-            boxed = [
+            batch = [
                 letterbox(photo, self.shape, self.metadata.preprocessing)
                 for photo in photos[start : start + step]
             ]
-            found += self._detect(boxed)
-        return found
+            detections += self._detect(batch)
+        return detections
 
-    def _detect(self, boxed: list[Letterboxed]) -> list[Detections]:
-        images = [each.image for each in boxed]
-        how = self.metadata.preprocessing
-        self._inputs = normalise(images, how, self._inputs)
+    def _detect(self, batch: list[LetterboxedImage]) -> list[Detections]:
+        images = [each.image for each in batch]
+        self._inputs = normalise(images, self.metadata.preprocessing, self._inputs)
         outputs = self.engine.run(self._inputs)
-        read = dict(raw=self._suppress, nms=self._read)[self.metadata.form]
+        read = dict(raw=self._read_raw, nms=self._read_nms)[self.metadata.form]
         return [
-            self._named(read(each, *output))
-            for each, *output in zip(boxed, *outputs, strict=True)
+            self._add_names(read(image, *output))
+            for image, *output in zip(batch, *outputs, strict=True)
         ]
 
-    def _suppress(
-        self, boxed: Letterboxed, boxes: np.ndarray, scores: np.ndarray
+    def _read_raw(
+        self, image: LetterboxedImage, boxes: np.ndarray, scores: np.ndarray
     ) -> Candidates:
-        found = select(boxes, scores, self.nms)
-        found = suppress(found._replace(boxes=boxed.restore(found.boxes)), self.nms)
-        return found._replace(boxes=boxed.clip(found.boxes))
+        """Select and suppress boxes (priors, 4) with scores (priors, classes)."""
+        candidates = select(boxes, scores, self.nms)
+        restored = candidates._replace(boxes=image.restore(candidates.boxes))
+        kept = suppress(restored, self.nms)
+        return kept._replace(boxes=image.clip(kept.boxes))
 
-    def _read(self, boxed: Letterboxed, rows: np.ndarray) -> Candidates:
-        """Rows of the NMS in the graph."""
+    def _read_nms(self, image: LetterboxedImage, rows: np.ndarray) -> Candidates:
+        """Read the rows (n, 6) that NMS in the graph returned."""
         rows = rows[rows[:, 4] > self.nms.score_threshold][: self.nms.max_detections]
-        boxes = boxed.clip(boxed.restore(rows[:, :4]))
+        boxes = image.clip(image.restore(rows[:, :4]))
         return Candidates(boxes, rows[:, 4], rows[:, 5].astype(np.int64))
 
-    def _named(self, found: Candidates) -> Detections:
-        return Detections(*found, tuple(self.names[label] for label in found.labels))
+    def _add_names(self, kept: Candidates) -> Detections:
+        return Detections(*kept, tuple(self.names[label] for label in kept.labels))
 
-    def _check_fixed(self) -> None:
+    def _check_nms_of_graph(self) -> None:
         fixed = self.metadata.nms
         if (
             self.nms.iou_threshold != fixed.iou_threshold
@@ -131,21 +143,17 @@ class Detector:
             or self.nms.max_detections > fixed.max_detections
         ):
             raise InputError(
-                f"the NMS in the graph has {_told(fixed)}, {_told(self.nms)} is asked: "
-                "export with --nms none"
+                f"the NMS in the graph has {_describe(fixed)}, "
+                f"{_describe(self.nms)} is asked: export with --nms none"
             )
 
     def _check_shape(self) -> None:
-        stride = max(self.metadata.strides)
         if not self.metadata.dynamic:
             raise InputError(
                 f"shape {self.shape}: the model's is {self.metadata.input_shape} and "
                 "fixed: export with --dynamic"
             )
-        if len(self.shape) != 2 or any(s <= 0 or s % stride for s in self.shape):
-            raise InputError(
-                f"shape {self.shape}: give height and width in multiples of {stride}"
-            )
+        check_sides(f"shape {self.shape}", self.shape, max(self.metadata.strides))
 
 
 def _check(nms: NMS) -> None:
@@ -156,7 +164,7 @@ def _check(nms: NMS) -> None:
         raise InputError(f"max_detections {nms.max_detections}: give 1 or more")
 
 
-def _told(nms: NMS) -> str:
+def _describe(nms: NMS) -> str:
     return (
         f"scores above {nms.score_threshold}, IoU {nms.iou_threshold}, "
         f"{nms.max_detections} detections"

@@ -1,7 +1,7 @@
-"""What an exported model says of itself; the file's one definition.
+"""Metadata of an exported model: how to prepare its input and read its outputs.
 
-ONNX keeps it in ``metadata_props``, TorchScript and OpenVINO within their files, ncnn
-in a JSON file beside the model: everywhere strings by name, most of them JSON.
+ONNX stores them in ``metadata_props``, TorchScript and OpenVINO within their files,
+ncnn in a JSON file beside the model: always strings by key, most of them JSON.
 """
 
 import json
@@ -12,21 +12,21 @@ from ...errors import InputError
 
 FORMAT = "mmyolo-mnv1/1"
 INPUT = "images"
-#: Outputs by form: decoded boxes and scores; or what NMS in the graph leaves.
+#: Outputs of each form: decoded boxes and scores, or the result of NMS in the graph.
 FORMS = dict(raw=("boxes", "scores"), nms=("detections",))
-#: Where TorchScript and OpenVINO keep the document.
+#: Place of the document in TorchScript and OpenVINO files.
 EXTRA_FILE = "metadata.json"
 RT_INFO = "mmyolo_mnv1"
 
 
 class Preprocessing(NamedTuple):
-    """From a photo to the network's input.
+    """Steps from a photo to the network's input.
 
     Args:
-        color (str): ``rgb`` or ``bgr``, the order of the channels.
+        color (str): ``rgb`` or ``bgr``, order of the channels.
         mean (tuple[float, ...]): Subtracted from each channel.
-        std (tuple[float, ...]): By which each channel is divided then.
-        pad_value (int): Grey level of the border. Defaults to 114.
+        std (tuple[float, ...]): Divisor of each channel, after the subtraction.
+        pad_value (int): Grey level of the letterbox border. Defaults to 114.
         scale_up (bool): Whether the second step of the letterbox may enlarge.
             Defaults to False.
     """
@@ -39,15 +39,16 @@ class Preprocessing(NamedTuple):
 
 
 class NMS(NamedTuple):
-    """From decoded boxes to detections: MMDetection's ``test_cfg``.
+    """Steps from decoded boxes to detections, as in MMDetection's ``test_cfg``.
 
     Args:
-        score_threshold (float): Scores must be above it.
-        iou_threshold (float): A box that overlaps a better one of its class by more is
-            dropped.
-        max_detections (int): Kept in an image.
+        score_threshold (float): Scores must exceed it, from 0 to 1.
+        iou_threshold (float): A box is dropped if its IoU with a better box of its
+            class exceeds it, from 0 to 1.
+        max_detections (int): Detections to keep per image.
         multi_label (bool): Whether a box may have several classes. Defaults to True.
-        max_candidates (int): Taken into NMS, best scores first. Defaults to 30000.
+        max_candidates (int): Candidates with the best scores that enter NMS. Defaults
+            to 30000.
     """
 
     score_threshold: float
@@ -58,16 +59,16 @@ class NMS(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """What an exported model says of itself.
+    """Metadata of an exported model.
 
     Args:
         names (tuple[str, ...]): Class names by label.
-        strides (tuple[int, ...]): Of the levels.
-        input_shape (tuple[int, int]): Nominal height and width.
+        strides (tuple[int, ...]): Strides of the levels in pixels.
+        input_shape (tuple[int, int]): Nominal height and width in pixels.
         dynamic (bool): Whether batch, height and width may change.
-        preprocessing (Preprocessing): Before the network.
-        nms (NMS): After it, in the graph where ``form`` is ``nms``.
-        form (str): ``raw`` or ``nms``.
+        preprocessing (Preprocessing): Steps before the network.
+        nms (NMS): Steps after it, part of the graph if ``form`` is ``nms``.
+        form (str): ``raw`` or ``nms``. Defaults to "raw".
     """
 
     names: tuple[str, ...]
@@ -84,34 +85,35 @@ class Metadata(NamedTuple):
         return FORMS[self.form]
 
     def dump(self) -> dict[str, str]:
-        """As strings by name."""
+        """Convert to strings by key."""
         return dict(
             format=FORMAT,
-            names=_json(self.names),
-            strides=_json(self.strides),
-            input_shape=_json(self.input_shape),
-            dynamic=_json(self.dynamic),
-            preprocessing=_json(self.preprocessing._asdict()),
-            nms=_json(self.nms._asdict()),
+            names=_to_json(self.names),
+            strides=_to_json(self.strides),
+            input_shape=_to_json(self.input_shape),
+            dynamic=_to_json(self.dynamic),
+            preprocessing=_to_json(self.preprocessing._asdict()),
+            nms=_to_json(self.nms._asdict()),
             form=self.form,
         )
 
 
 def parse_metadata(path: object, document: Mapping[str, str]) -> Metadata:
-    """Read what :meth:`Metadata.dump` gave; names that are unknown are left alone.
+    """Parse the result of :meth:`Metadata.dump`; unknown keys are ignored.
 
     Args:
-        path (object): File it is from, for the message.
-        document (Mapping[str, str]): Strings by name.
+        path (object): File of the document, for error messages.
+        document (Mapping[str, str]): Strings by key.
 
     Raises:
-        InputError: If it is of another program, of another version, or damaged.
+        InputError: If it was written by another program or version, or is damaged.
     """
-    if document.get("format") != FORMAT:
-        told = document.get("format")
-        found = f"has format {told!r}" if told else "has no metadata of this package"
+    version = document.get("format")
+    if version != FORMAT:
+        problem = f"format {version!r}" if version else "no metadata of this package"
         raise InputError(
-            f"{path} {found}, expected {FORMAT!r}: export it by tools/deploy/export.py"
+            f"{path} has {problem}, expected {FORMAT!r}: export it by "
+            "tools/deploy/export.py"
         )
     try:
         metadata = Metadata(
@@ -119,8 +121,8 @@ def parse_metadata(path: object, document: Mapping[str, str]) -> Metadata:
             strides=tuple(map(int, json.loads(document["strides"]))),
             input_shape=tuple(map(int, json.loads(document["input_shape"]))),
             dynamic=json.loads(document["dynamic"]),
-            preprocessing=_read(Preprocessing, document["preprocessing"]),
-            nms=_read(NMS, document["nms"]),
+            preprocessing=_from_json(Preprocessing, document["preprocessing"]),
+            nms=_from_json(NMS, document["nms"]),
             form=document["form"],
         )
         FORMS[metadata.form]
@@ -132,7 +134,7 @@ def parse_metadata(path: object, document: Mapping[str, str]) -> Metadata:
     return metadata
 
 
-def _read(kind: type, text: str) -> Any:
+def _from_json(kind: type, text: str) -> Any:
     values = json.loads(text)
     fields = {name: values[name] for name in kind._fields if name in values}
     return kind(
@@ -140,5 +142,5 @@ def _read(kind: type, text: str) -> Any:
     )
 
 
-def _json(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Detection in many images: what ``tools/predict.py`` does."""
+"""Detection in images, videos and camera streams, for ``tools/predict.py``."""
 
 import os
 import re
@@ -22,13 +22,13 @@ KEYS = (ord("q"), 27)
 
 
 class Summary(NamedTuple):
-    """What was done.
+    """Counts of a run.
 
     Args:
-        images (int): In which was looked.
-        boxes (int): Found.
+        images (int): Images processed.
+        boxes (int): Boxes detected.
         skipped (int): Files that could not be read, or not to their end.
-        seconds (float): From the first image to the last.
+        seconds (float): Time from the first image to the last.
     """
 
     images: int
@@ -37,6 +37,7 @@ class Summary(NamedTuple):
     seconds: float
 
     def __str__(self) -> str:
+        """Summary in one line."""
         rate = self.images / self.seconds if self.seconds else 0
         skipped = f", {self.skipped} skipped" * bool(self.skipped)
         return f"{self.images} images, {self.boxes} boxes{skipped}; {rate:.1f} images/s"
@@ -49,22 +50,21 @@ def predict(
     forms: Sequence[str] = tuple(WRITERS),
     show: bool = False,
 ) -> Summary:
-    """Detect in images, videos or a camera, one image after the other.
+    """Detect objects in images, videos or a camera stream, one image at a time.
 
-    What cannot be read is named, counted and skipped. Ctrl-C ends it as the end of the
-    sources does. Memory does not grow with the number of images.
+    Unreadable files are reported, counted and skipped. Ctrl-C stops the run and keeps
+    its results. Memory does not grow with the number of images.
 
     Args:
-        detector (Detector): That detects.
+        detector (Detector): The detector.
         sources (Sequence[str]): See :func:`.open_source`.
-        out (Path, optional): Folder to write to. Defaults to None: nothing is written.
-        forms (Sequence[str]): What is written, of :data:`.WRITERS`.
-            Defaults to all of it.
+        out (Path, optional): Output folder. Defaults to None, no output.
+        forms (Sequence[str]): Keys of :data:`.WRITERS`. Defaults to all.
         show (bool): Whether to show the images on the screen. Defaults to False.
 
     Raises:
-        InputError: If a source is none, something cannot be written, or there is no
-            screen.
+        InputError: If a source does not exist, a file cannot be written, or ``show`` is
+            set without a screen.
     """
     if show:
         _check_screen()
@@ -82,11 +82,11 @@ def predict(
                     skipped += 1
                     tqdm.write(f"{item.name}: {item.reason}; skipped")
                 else:
-                    found = detector(item.image)
+                    detections = detector(item.image)
                     for writer in writers:
-                        writer.write(item, found)
-                    images, boxes = images + 1, boxes + len(found.labels)
-                    if show and not _show(item, found):
+                        writer.write(item, detections)
+                    images, boxes = images + 1, boxes + len(detections.labels)
+                    if show and not _show(item, detections):
                         break
                 bar.update()
         except KeyboardInterrupt:
@@ -96,25 +96,25 @@ def predict(
 
 
 def _check_screen() -> None:
-    """See to it that there is a screen, before OpenCV's windows abort the process.
+    """Check for a screen: without one, OpenCV's windows abort the process.
 
     Raises:
-        InputError: If there is none, or this OpenCV has no windows.
+        InputError: If there is no screen, or this OpenCV has no windows.
     """
-    screens = "DISPLAY", "WAYLAND_DISPLAY"
-    there = sys.platform != "linux" or any(map(os.environ.get, screens))
-    if not there or re.search(r"GUI:\s+NONE", cv2.getBuildInformation()):
+    variables = "DISPLAY", "WAYLAND_DISPLAY"
+    has_screen = sys.platform != "linux" or any(map(os.environ.get, variables))
+    if not has_screen or re.search(r"GUI:\s+NONE", cv2.getBuildInformation()):
         raise InputError(
             "--show: no screen, or an OpenCV without windows (pip install "
             "opencv-python): leave it out"
         )
 
 
-def _show(frame: Frame, found: Detections) -> bool:
+def _show(frame: Frame, detections: Detections) -> bool:
     """Show an image.
 
     Returns:
-        bool: Whether to go on.
+        bool: Whether to continue: neither q nor Esc was pressed.
     """
-    cv2.imshow(WINDOW, draw(frame.image, found))
+    cv2.imshow(WINDOW, draw(frame.image, detections))
     return cv2.waitKey(1) not in KEYS

@@ -1,7 +1,7 @@
-"""What surrounds the network, in NumPy and OpenCV: letterbox, threshold, NMS.
+"""Pre- and post-processing in NumPy and OpenCV: letterbox, score threshold, NMS.
 
-The same results as the test pipeline of a config and the head's post-processing; a
-parity test holds them together.
+Same results as a config's test pipeline and the head's post-processing; a parity test
+compares them.
 """
 
 from typing import NamedTuple
@@ -11,17 +11,17 @@ import numpy as np
 
 from .metadata import NMS, Preprocessing
 
-BLOCK = 128  # candidates that NMS compares with each other at once
+BLOCK = 128  # candidates that NMS compares at once
 
 
-class Letterboxed(NamedTuple):
-    """An image as the network gets it, and the way back.
+class LetterboxedImage(NamedTuple):
+    """A letterboxed photo, and the geometry of its letterbox.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8 BGR.
-        scale (tuple[float, float]): Pixels of it for one of the photo, x and y.
+        scale (tuple[float, float]): Scale factors in x and y, image over photo.
         offset (tuple[int, int]): Left and top border in pixels.
-        shape (tuple[int, int]): Height and width of the photo.
+        shape (tuple[int, int]): Height and width of the photo in pixels.
     """
 
     image: np.ndarray
@@ -30,12 +30,12 @@ class Letterboxed(NamedTuple):
     shape: tuple[int, int]
 
     def restore(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes (n, 4) in pixels of the image to pixels of the photo, float32."""
+        """Map boxes (n, 4) from pixels of the image to pixels of the photo, float32."""
         offset = np.array(self.offset * 2, np.float32)
         return (boxes - offset) / np.array(self.scale * 2, np.float32)
 
     def clip(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes (n, 4) in pixels of the photo, cut at its edges, in place."""
+        """Clip boxes (n, 4) to the photo, in pixels of the photo, in place."""
         height, width = self.shape
         boxes[:, 0::2] = boxes[:, 0::2].clip(0, width)
         boxes[:, 1::2] = boxes[:, 1::2].clip(0, height)
@@ -44,16 +44,17 @@ class Letterboxed(NamedTuple):
 
 def letterbox(
     photo: np.ndarray, shape: tuple[int, int], preprocessing: Preprocessing
-) -> Letterboxed:
-    """Resize with the aspect ratio kept, and pad; see :class:`.Letterbox`.
+) -> LetterboxedImage:
+    """Resize with the aspect ratio kept, and pad, as the transform ``Letterbox`` does.
 
-    The first step fits the photo, whichever way round, into ``shape``: enlarging is
-    bilinear, shrinking averages areas. The second fits what is still too large, and,
-    with ``scale_up``, too small.
+    The first step scales the longer side to the longer side of ``shape`` at most, and
+    the shorter one likewise: bilinear if it enlarges, by area averaging if it reduces.
+    The second step reduces an image that is still too large, and enlarges one that is
+    too small if ``scale_up`` is set.
 
     Args:
         photo (np.ndarray): (H, W, 3) uint8 BGR.
-        shape (tuple[int, int]): Height and width wanted.
+        shape (tuple[int, int]): Height and width of the result in pixels.
         preprocessing (Preprocessing): Border and ``scale_up``.
     """
     old = photo.shape[:2]
@@ -78,12 +79,12 @@ def letterbox(
             cv2.BORDER_CONSTANT,
             value=(preprocessing.pad_value,) * 3,
         )
-    # In two steps, as the transforms multiply them.
+    # Two factors, multiplied in the order of the transforms: same rounding.
     scale = tuple(
         (second / middle) * (middle / photo_side)
         for second, middle, photo_side in zip(size, first, old, strict=True)
     )
-    return Letterboxed(image, scale[::-1], (left, top), old)
+    return LetterboxedImage(image, scale[::-1], (left, top), old)
 
 
 def normalise(
@@ -91,13 +92,13 @@ def normalise(
     preprocessing: Preprocessing,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Images of one size to the network's input.
+    """Convert images of one size to the network's input.
 
     Args:
         images (list[np.ndarray]): (H, W, 3) uint8 BGR each.
-        preprocessing (Preprocessing): Channels' order, mean and deviation.
-        out (np.ndarray, optional): An earlier result, overwritten if it has the shape:
-            new memory takes longer than the arithmetic. Defaults to None.
+        preprocessing (Preprocessing): Channel order, mean and standard deviation.
+        out (np.ndarray, optional): Earlier result to overwrite if its shape fits:
+            allocation takes longer than the arithmetic. Defaults to None.
 
     Returns:
         np.ndarray: (N, 3, H, W) float32.
@@ -120,7 +121,7 @@ def normalise(
 
 
 class Candidates(NamedTuple):
-    """Boxes with a class each.
+    """Boxes with one class each.
 
     Args:
         boxes (np.ndarray): (n, 4) x1, y1, x2, y2.
@@ -133,12 +134,12 @@ class Candidates(NamedTuple):
     labels: np.ndarray
 
     def take(self, index: np.ndarray) -> "Candidates":
-        """Those of an index or a mask."""
+        """Select by an index array or a mask."""
         return Candidates(*(array[index] for array in self))
 
 
 def select(boxes: np.ndarray, scores: np.ndarray, nms: NMS) -> Candidates:
-    """The priors that score high enough, best first.
+    """Select the priors above the score threshold, best score first.
 
     Args:
         boxes (np.ndarray): (priors, 4).
@@ -146,9 +147,9 @@ def select(boxes: np.ndarray, scores: np.ndarray, nms: NMS) -> Candidates:
         nms (NMS): Uses the score threshold, ``multi_label`` and ``max_candidates``.
     """
     if nms.multi_label:
-        # Over the flat array: much quicker than over both axes.
-        found = np.flatnonzero(scores.ravel() > nms.score_threshold)
-        rows, labels = np.divmod(found, scores.shape[1])
+        # Flat search: much faster than np.nonzero over two axes.
+        index = np.flatnonzero(scores.ravel() > nms.score_threshold)
+        rows, labels = np.divmod(index, scores.shape[1])
     else:
         labels = scores.argmax(1)
         best = scores[np.arange(len(scores)), labels]
@@ -161,14 +162,14 @@ def select(boxes: np.ndarray, scores: np.ndarray, nms: NMS) -> Candidates:
 
 
 def suppress(candidates: Candidates, nms: NMS) -> Candidates:
-    """NMS class by class.
+    """Apply class-wise NMS.
 
     Args:
-        candidates (Candidates): Best first.
+        candidates (Candidates): Best score first.
         nms (NMS): Uses the IoU threshold and ``max_detections``.
 
     Returns:
-        Candidates: At most ``max_detections``, best first.
+        Candidates: At most ``max_detections``, best score first.
     """
     kept = np.zeros(0, np.int64)
     for start in range(0, len(candidates.labels), BLOCK):
@@ -188,24 +189,24 @@ def suppress(candidates: Candidates, nms: NMS) -> Candidates:
 def _overlap(
     candidates: Candidates, rows: np.ndarray, columns: np.ndarray, nms: NMS
 ) -> np.ndarray:
-    """Whether boxes are of one class and overlap too much, (rows, columns)."""
+    """Whether pairs share a class and exceed the IoU threshold, (rows, columns)."""
     first, second = candidates.boxes[rows].T[..., None], candidates.boxes[columns].T
     width = np.minimum(first[2], second[2]) - np.maximum(first[0], second[0])
     height = np.minimum(first[3], second[3]) - np.maximum(first[1], second[1])
     shared = width.clip(0) * height.clip(0)
     union = _areas(first) + _areas(second) - shared
-    with np.errstate(invalid="ignore"):  # boxes without an area stay
+    with np.errstate(invalid="ignore"):  # boxes without area are kept
         over = shared / union > nms.iou_threshold
     return over & (candidates.labels[rows, None] == candidates.labels[None, columns])
 
 
 def _areas(corners: np.ndarray) -> np.ndarray:
-    """Areas of boxes whose corners go along the first axis."""
+    """Areas of boxes (4, …), corners along the first axis."""
     return (corners[2] - corners[0]) * (corners[3] - corners[1])
 
 
 def _resize(image: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
-    """To height and width; the same array where it has them."""
+    """Resize to (height, width); return the same array if it has this size."""
     if image.shape[:2] == size:
         return image
     return cv2.resize(image, size[::-1], interpolation=interpolation)

@@ -1,4 +1,4 @@
-"""Where images come from: files, folders, globs, videos, cameras, lists."""
+"""Image sources: files, folders, globs, videos, cameras, lists of files."""
 
 import glob
 import itertools
@@ -21,14 +21,14 @@ Item = TypeVar("Item")
 
 
 class Frame(NamedTuple):
-    """An image that was read.
+    """An image, decoded.
 
     Args:
-        name (str): Its path below an output folder: as it was given, without what
-            leads out of there. A video's frames are ``clip.mp4/000001`` and so on.
-        image (np.ndarray): (H, W, 3) uint8 BGR, turned as its EXIF says.
-        video (str): Name of the video it is of; empty for an image.
-        fps (float): Of the video. Defaults to 0.
+        name (str): Path below an output folder: the given path without its root and
+            ``..``. Frames of a video are ``clip.mp4/000001`` and so on.
+        image (np.ndarray): (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
+        video (str): Name of its video; empty for an image. Defaults to "".
+        fps (float): Frame rate of the video in Hz. Defaults to 0.
     """
 
     name: str
@@ -38,87 +38,87 @@ class Frame(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """What could not be read.
+    """A file that could not be read.
 
     Args:
-        name (str): The file.
-        reason (str): In a few words.
+        name (str): Its path.
+        reason (str): Short reason.
     """
 
     name: str
     reason: str
 
 
-class Source(NamedTuple):
-    """Images, read one by one as they are asked for.
+class FrameSource(NamedTuple):
+    """Images, read lazily.
 
     Args:
-        count (int, optional): How many; None where that is not known.
-        frames (Iterator[Frame or Unreadable]): What is read.
+        count (int, optional): Number of images; None if unknown.
+        frames (Iterator[Frame or Unreadable]): The images.
     """
 
     count: int | None
     frames: Iterator[Frame | Unreadable]
 
 
-def open_source(text: str) -> Source:
+def open_source(text: str) -> FrameSource:
     """Open a source.
 
     Args:
-        text (str): An image, a folder (with the folders in it), a glob, a video, the
-            number of a camera, the address of a stream, or ``-`` for a list of images
-            on standard input.
+        text (str): An image, a folder (searched recursively), a glob, a video, the
+            number of a camera, the URL of a stream, or ``-`` for a list of images on
+            standard input.
 
     Raises:
-        InputError: If it is none of these, or holds no image.
+        InputError: If it does not exist or contains no image.
     """
     path = Path(text)
     if text == "-":
-        return Source(None, _read_all(line.rstrip("\n") for line in sys.stdin))
+        return FrameSource(None, _read_all(line.rstrip("\n") for line in sys.stdin))
     if path.is_dir():
-        return _images(find_images(path))
+        return _open_images(find_images(path))
     if not path.exists():
         if text.isdecimal() or "://" in text:
             return _open_video(text)
-        found = sorted(p for p in glob.glob(text, recursive=True) if os.path.isfile(p))
-        if not found:
+        files = sorted(p for p in glob.glob(text, recursive=True) if os.path.isfile(p))
+        if not files:
             raise InputError(
                 f"source {text}: no such file, folder or camera, and no file fits it "
                 "as a glob"
             )
-        return _files(found)
-    return _files([text])
+        return _open_files(files)
+    return _open_files([text])
 
 
-def open_sources(texts: Sequence[str]) -> Source:
+def open_sources(texts: Sequence[str]) -> FrameSource:
     """Open several sources as one."""
     return _chain([open_source(text) for text in texts])
 
 
 def find_images(folder: Path) -> list[str]:
-    """Image files in a folder and the folders in it, in order.
+    """List the image files of a folder, recursively, sorted.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is no image.
     """
-    found = sorted(
-        os.path.join(place, name)
-        for place, _, names in os.walk(folder)
+    paths = sorted(
+        os.path.join(parent, name)
+        for parent, _, names in os.walk(folder)
         for name in names
         if name.lower().endswith(IMAGES) and not name.startswith(".")
     )
-    if not found:
+    if not paths:
         raise InputError(
             f"folder {folder} has no image: give one with {', '.join(IMAGES)}"
         )
-    return found
+    return paths
 
 
 def read_image(path: str) -> np.ndarray:
-    """Read an image, (H, W, 3) uint8 BGR, turned as its EXIF says.
+    """Read an image, (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
 
     Raises:
-        ValueError: If it cannot be read: why.
+        ValueError: If it cannot be read, with the reason.
     """
     try:
         data = np.fromfile(path, np.uint8)
@@ -131,26 +131,26 @@ def read_image(path: str) -> np.ndarray:
 
 
 def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, the next one being made while this one is used."""
+    """Yield the same items, computing the next one in a thread meanwhile."""
     end = object()
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(next, items, end)
-        while (item := following.result()) is not end:
-            following = pool.submit(next, items, end)
+        upcoming = pool.submit(next, items, end)
+        while (item := upcoming.result()) is not end:
+            upcoming = pool.submit(next, items, end)
             yield item
 
 
-def _files(paths: Sequence[str]) -> Source:
-    """Images and videos, in order."""
+def _open_files(paths: Sequence[str]) -> FrameSource:
+    """Open images and videos, in the given order."""
     sources = []
     for are_videos, group in itertools.groupby(paths, _is_video):
         files = list(group)
-        sources += map(_open_video, files) if are_videos else [_images(files)]
+        sources += map(_open_video, files) if are_videos else [_open_images(files)]
     return _chain(sources)
 
 
-def _images(paths: Sequence[str]) -> Source:
-    return Source(len(paths), _read_all(paths))
+def _open_images(paths: Sequence[str]) -> FrameSource:
+    return FrameSource(len(paths), _read_all(paths))
 
 
 def _read_all(paths: Iterable[str]) -> Iterator[Frame | Unreadable]:
@@ -161,16 +161,16 @@ def _read_all(paths: Iterable[str]) -> Iterator[Frame | Unreadable]:
             yield Unreadable(path, str(e))
 
 
-def _open_video(text: str) -> Source:
-    """A video file, a camera or a stream."""
+def _open_video(text: str) -> FrameSource:
+    """Open a video file, a camera or a stream."""
     is_file = os.path.isfile(text)
     video = cv2.VideoCapture(int(text) if text.isdecimal() else text)
     if not video.isOpened():
         if not is_file:
             raise InputError(f"source {text}: no such camera or stream")
-        return Source(1, iter([Unreadable(text, "damaged or no video")]))
+        return FrameSource(1, iter([Unreadable(text, "damaged or no video")]))
     count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if is_file else None
-    return Source(count, _read_video(video, text, count))
+    return FrameSource(count, _read_video(video, text, count))
 
 
 def _read_video(
@@ -180,21 +180,21 @@ def _read_video(
     fps = video.get(cv2.CAP_PROP_FPS) or 25.0
     number = 0
     while True:
-        there, image = video.read()
-        if not there:
+        success, image = video.read()
+        if not success:
             break
         number += 1
         yield Frame(f"{name}/{number:06d}", image, name, fps)
     video.release()
     if count is None or number < count:
-        told = "" if count is None else f" of {count}"
-        yield Unreadable(text, f"ends after {number}{told} frames")
+        total = "" if count is None else f" of {count}"
+        yield Unreadable(text, f"ends after {number}{total} frames")
 
 
-def _chain(sources: Sequence[Source]) -> Source:
+def _chain(sources: Sequence[FrameSource]) -> FrameSource:
     counts = [source.count for source in sources]
     total = None if None in counts else sum(counts)
-    return Source(total, (frame for source in sources for frame in source.frames))
+    return FrameSource(total, (frame for source in sources for frame in source.frames))
 
 
 def _is_video(path: str) -> bool:
@@ -202,9 +202,9 @@ def _is_video(path: str) -> bool:
 
 
 def _name(path: str) -> str:
-    """A path as it is below an output folder."""
-    place = Path(path)
-    if place.is_absolute() and place.is_relative_to(Path.cwd()):
-        place = place.relative_to(Path.cwd())
-    parts = [p for p in place.parts if p not in (place.anchor, "..", "http:", "rtsp:")]
+    """Path below an output folder: relative to the working folder, without ``..``."""
+    file = Path(path)
+    if file.is_absolute() and file.is_relative_to(Path.cwd()):
+        file = file.relative_to(Path.cwd())
+    parts = [p for p in file.parts if p not in (file.anchor, "..", "http:", "rtsp:")]
     return "/".join(parts)

@@ -1,4 +1,4 @@
-"""What is found, written as it comes: pictures, COCO JSON, YOLO text, CSV."""
+"""Writers of detections: pictures, COCO JSON, YOLO text, CSV."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from ...files import atomic_write
 from .detector import Detections
 from .sources import Frame
 
-#: Colours of the classes in turn, BGR.
+#: Colours by label, repeated, BGR.
 PALETTE = (
     (180, 119, 31),
     (14, 127, 255),
@@ -30,62 +30,63 @@ PALETTE = (
 
 
 class Writer:
-    """Writes detections of one form.
+    """Base class of the writers; each handles one output format.
 
     Args:
-        folder (Path): Where to.
+        folder (Path): Output folder.
         names (Sequence[str]): Class names by label.
-        files (ExitStack): Finishes the files.
+        files (ExitStack): Context that completes the files.
     """
 
     def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
         self.folder, self.names, self.files = folder, names, files
 
-    def write(self, frame: Frame, found: Detections) -> None:
-        """Write what is found in an image."""
+    def write(self, frame: Frame, detections: Detections) -> None:
+        """Write the detections of one image."""
         raise NotImplementedError
 
 
 class PictureWriter(Writer):
-    """The images with their boxes in ``pictures/``, by their names; videos as .mp4."""
+    """Images with boxes drawn, under ``pictures/``; videos as ``.mp4``."""
 
     def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
         super().__init__(folder, names, files)
         self.video: tuple[str, cv2.VideoWriter] | None = None
-        self._of_video = files.enter_context(ExitStack())
+        self._video_files = files.enter_context(ExitStack())
 
-    def write(self, frame: Frame, found: Detections) -> None:
+    def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
-        picture = draw(frame.image, found)
+        picture = draw(frame.image, detections)
         if frame.video:
-            self._video(frame).write(picture)
+            self._open_video(frame).write(picture)
             return
         with atomic_write(self.folder / "pictures" / frame.name) as temporary:
             if not cv2.imwrite(str(temporary), picture):
                 raise OSError(None, "OpenCV cannot write it")
 
-    def _video(self, frame: Frame) -> cv2.VideoWriter:
-        """The open video, or a new one, which ends that before it."""
+    def _open_video(self, frame: Frame) -> cv2.VideoWriter:
+        """Writer of the frame's video; a new video closes the previous one."""
         if self.video is None or self.video[0] != frame.video:
-            self._of_video.close()
+            self._video_files.close()
             path = (self.folder / "pictures" / frame.video).with_suffix(".mp4")
-            temporary = self._of_video.enter_context(atomic_write(path))
+            temporary = self._video_files.enter_context(atomic_write(path))
             codec = cv2.VideoWriter_fourcc(*"mp4v")
             size = frame.image.shape[1::-1]
             writer = cv2.VideoWriter(str(temporary), codec, frame.fps, size)
             if not writer.isOpened():
                 raise InputError(f"{path} cannot be written: OpenCV has no encoder")
-            self._of_video.callback(writer.release)
+            self._video_files.callback(writer.release)
             self.video = frame.video, writer
         return self.video[1]
 
 
 class CocoWriter(Writer):
-    """``detections.json``: COCO's images, categories and annotations with scores."""
+    """``detections.json``: COCO images, categories, and annotations with scores."""
 
     def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
         super().__init__(folder, names, files)
-        self.images = files.enter_context(TemporaryFile("w+", encoding="utf-8"))
+        temporary = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        self.images = files.enter_context(temporary)
         path = files.enter_context(atomic_write(folder / "detections.json"))
         self.file = files.enter_context(path.open("w", encoding="utf-8"))
         categories = [dict(id=i, name=name) for i, name in enumerate(names, 1)]
@@ -93,15 +94,16 @@ class CocoWriter(Writer):
         self.count = self.boxes = 0
         files.callback(self._finish)
 
-    def write(self, frame: Frame, found: Detections) -> None:
+    def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
         self.count += 1
         height, width = frame.image.shape[:2]
         image = dict(id=self.count, file_name=frame.name, width=width, height=height)
         self.images.write(f"{',' * (self.count > 1)}\n{json.dumps(image)}")
-        sizes = found.boxes[:, 2:] - found.boxes[:, :2]
-        rows = np.hstack([found.boxes[:, :2], sizes]).astype(float).round(3).tolist()
-        for box, score, label in zip(rows, found.scores, found.labels, strict=True):
+        boxes, scores, labels, _ = detections
+        rows = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+        rows = rows.astype(float).round(3).tolist()
+        for box, score, label in zip(rows, scores, labels, strict=True):
             self.boxes += 1
             annotation = dict(
                 id=self.boxes,
@@ -122,16 +124,16 @@ class CocoWriter(Writer):
 
 
 class YoloWriter(Writer):
-    """A text file for each image in ``labels/``: class, centre, size, score."""
+    """``labels/``, one text file per image: class, relative centre and size, score."""
 
-    def write(self, frame: Frame, found: Detections) -> None:
+    def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
         height, width = frame.image.shape[:2]
-        x1, y1, x2, y2 = (found.boxes / np.float32([width, height] * 2)).T
-        columns = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, found.scores
+        x1, y1, x2, y2 = (detections.boxes / np.float32([width, height] * 2)).T
+        columns = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, detections.scores
         lines = [
             f"{label} {' '.join(f'{value:.6f}' for value in values)}\n"
-            for label, *values in zip(found.labels, *columns, strict=True)
+            for label, *values in zip(detections.labels, *columns, strict=True)
         ]
         name = Path("labels", frame.name if frame.video else _stem(frame.name))
         with atomic_write(self.folder / f"{name}.txt") as temporary:
@@ -139,7 +141,7 @@ class YoloWriter(Writer):
 
 
 class CsvWriter(Writer):
-    """``detections.csv``: a line for each box."""
+    """``detections.csv``, one line per box."""
 
     HEADINGS = ("image", "label", "name", "score", "x1", "y1", "x2", "y2")
 
@@ -150,9 +152,9 @@ class CsvWriter(Writer):
         self.rows = csv.writer(file)
         self.rows.writerow(self.HEADINGS)
 
-    def write(self, frame: Frame, found: Detections) -> None:
+    def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
-        for box, score, label, name in zip(*found, strict=True):
+        for box, score, label, name in zip(*detections, strict=True):
             numbers = [f"{value:.3f}" for value in box]
             self.rows.writerow([frame.name, label, name, f"{score:.5f}", *numbers])
 
@@ -166,32 +168,32 @@ WRITERS: dict[str, type[Writer]] = dict(
 def open_writers(
     folder: Path, forms: Sequence[str], names: Sequence[str]
 ) -> Iterator[list[Writer]]:
-    """Writers of some forms; their files appear at the end, pictures one by one.
+    """Open writers; files appear when the block ends, pictures one by one.
 
     Args:
-        folder (Path): Where to.
+        folder (Path): Output folder.
         forms (Sequence[str]): Keys of :data:`WRITERS`.
         names (Sequence[str]): Class names by label.
 
     Raises:
-        InputError: If something cannot be written; nothing stays half-written.
+        InputError: If a file cannot be written; no incomplete file is left.
     """
     with ExitStack() as files:
         yield [WRITERS[form](folder, names, files) for form in forms]
 
 
-def draw(image: np.ndarray, found: Detections) -> np.ndarray:
-    """A copy of an image with boxes, names and scores.
+def draw(image: np.ndarray, detections: Detections) -> np.ndarray:
+    """Draw boxes, names and scores on a copy of an image.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8 BGR.
-        found (Detections): In its pixels.
+        detections (Detections): Boxes in pixels of the image.
     """
     picture = image.copy()
     size = max(min(image.shape[:2]) / 640, 0.5)
     line = max(round(2 * size), 1)
     font = cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size
-    for box, score, label, name in zip(*found, strict=True):
+    for box, score, label, name in zip(*detections, strict=True):
         colour = PALETTE[label % len(PALETTE)]
         x1, y1, x2, y2 = map(round, box.tolist())
         cv2.rectangle(picture, (x1, y1), (x2, y2), colour, line)

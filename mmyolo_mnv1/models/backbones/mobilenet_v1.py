@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from numbers import Real
 
 import torch.nn as nn
-from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmdet.models.utils import make_divisible
 from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
@@ -12,8 +11,7 @@ from mmyolo.models.backbones import BaseBackbone
 from mmyolo.registry import MODELS
 
 from ...errors import InputError
-from ..layers.csp import NORM_CFG
-from ..scales import TORCH_CONV_INIT
+from ..layers.conv import NORM_CFG, TORCH_CONV_INIT, conv3x3
 
 
 @MMPRETRAIN_MODELS.register_module()
@@ -21,26 +19,26 @@ from ..scales import TORCH_CONV_INIT
 class MobileNetV1(BaseBackbone):
     """MobileNetV1 without its classifier (paper, table 1).
 
-    ``(N, 3, H, W)`` becomes a tuple of maps, one for each of ``out_indices``; the
-    default gives strides 8, 16 and 32 with 256a, 512a and 1024a channels. The
-    resolution multiplier of the paper is the input size, a matter of the config.
+    It maps ``(N, 3, H, W)`` to a tuple of maps, one for each of ``out_indices``; the
+    defaults give strides 8, 16 and 32 with 256, 512 and 1024 channels times ``alpha``.
+    The paper's resolution multiplier is ``rho`` of the config, the input size.
 
     Args:
         alpha (float): Width multiplier (paper, section 3.3), above 0; the paper uses
             1, 0.75, 0.5 and 0.25. Channels are rounded to a multiple of 8.
             Defaults to 1.0.
-        out_indices (Sequence[int]): Output from which stages: 0 is the first
-            convolution (stride 2), 1 to 5 the stages of ``arch_setting``.
+        out_indices (Sequence[int]): Stages whose maps are returned: 0 is the stem
+            (stride 2), 1 to 5 are the stages of ``arch_setting``.
             Defaults to (3, 4, 5).
-        frozen_stages (int): Stages 0 to this one keep their weights and running
-            statistics; -1 freezes none. Defaults to -1.
-        last_stage (Sequence[tuple[int, int]]): The (nominal output channels, stride)
-            of the last stage's blocks, of which the first has stride 2.
+        frozen_stages (int): Last stage whose weights and running statistics are frozen,
+            as are those before it; -1 freezes none. Defaults to -1.
+        last_stage (Sequence[tuple[int, int]]): (nominal output channels, stride) of
+            each block of the last stage; the first block has stride 2.
             Defaults to the paper's, ((1024, 2), (1024, 1)).
         conv_cfg (dict, optional): Convolution type. Defaults to None, Conv2d.
         norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
-        act_cfg (dict): Activation. Defaults to ReLU, the paper's; the configs of
-            detectors say SiLU.
+        act_cfg (dict): Activation. Defaults to ReLU, the paper's; the detectors'
+            configs set SiLU.
         norm_eval (bool): Whether BN always uses its running statistics.
             Defaults to False.
         init_cfg (dict or list[dict], optional): Initialisation. Defaults to PyTorch's
@@ -51,10 +49,10 @@ class MobileNetV1(BaseBackbone):
             ``last_stage`` is out of range.
     """
 
-    #: Nominal output channels of the first, full convolution.
+    #: Nominal output channels of the stem.
     stem_channels = 32
-    #: One row a stage: the (nominal output channels, stride) of its depthwise
-    #: separable blocks. Total strides: 2, 4, 8, 16; the last stage follows, 32.
+    #: (nominal output channels, stride) of each depthwise separable block, one row for
+    #: each stage, of total stride 2, 4, 8 and 16. The last stage, 32, is an argument.
     arch_setting = [
         [(64, 1)],
         [(128, 2), (128, 1)],
@@ -83,7 +81,7 @@ class MobileNetV1(BaseBackbone):
                 f"MobileNetV1 last_stage is {last_stage!r}: give (channels, stride) of "
                 "its blocks, strides 2, 1, 1, …, such as [(1024, 2), (1024, 1)]"
             )
-        # The instance's table: the parent builds from it, _stage_channels reads it.
+        # On the instance only: the class keeps the table without the last stage.
         self.arch_setting = [*self.arch_setting, list(last_stage)]
         last = len(self.arch_setting)
         if not out_indices or not set(out_indices) <= set(range(last + 1)):
@@ -115,7 +113,7 @@ class MobileNetV1(BaseBackbone):
         return [self._stage_channels(i) for i in self.out_indices]
 
     def _stage_channels(self, stage: int) -> int:
-        """Output channels of stage 0 (the first convolution) to 5."""
+        """Output channels of stage 0 (the stem) to 5."""
         nominal = self.arch_setting[stage - 1][-1][0] if stage else self.stem_channels
         return self._width(nominal)
 
@@ -123,17 +121,8 @@ class MobileNetV1(BaseBackbone):
         return make_divisible(nominal * self.alpha, divisor=8)
 
     def build_stem_layer(self) -> nn.Module:
-        """Build the full 3x3 convolution of stride 2."""
-        return ConvModule(
-            self.input_channels,
-            self._width(self.stem_channels),
-            3,
-            stride=2,
-            padding=1,
-            conv_cfg=self.conv_cfg,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
-        )
+        """Build the ordinary 3x3 convolution of stride 2."""
+        return self._conv(self.input_channels, self.stem_channels, stride=2)
 
     def build_stage_layer(
         self, stage_idx: int, setting: list[tuple[int, int]]
@@ -142,18 +131,19 @@ class MobileNetV1(BaseBackbone):
         in_channels = self._stage_channels(stage_idx)
         blocks = []
         for nominal, stride in setting:
-            out_channels = self._width(nominal)
-            blocks.append(
-                DepthwiseSeparableConvModule(
-                    in_channels,
-                    out_channels,
-                    3,
-                    stride=stride,
-                    padding=1,
-                    norm_cfg=self.norm_cfg,
-                    act_cfg=self.act_cfg,
-                    conv_cfg=self.conv_cfg,
-                )
-            )
-            in_channels = out_channels
+            blocks.append(self._conv(in_channels, nominal, stride, separable=True))
+            in_channels = self._width(nominal)
         return blocks
+
+    def _conv(
+        self, in_channels: int, nominal: int, stride: int, separable: bool = False
+    ) -> nn.Module:
+        return conv3x3(
+            in_channels,
+            self._width(nominal),
+            separable,
+            stride=stride,
+            conv_cfg=self.conv_cfg,
+            norm_cfg=self.norm_cfg,
+            act_cfg=self.act_cfg,
+        )

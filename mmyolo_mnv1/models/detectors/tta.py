@@ -12,19 +12,19 @@ from torchvision.ops import batched_nms
 class YOLO11TTAModel(DetTTAModel):
     """MMDetection's test-time augmentation with torchvision's NMS.
 
-    mmcv's fails on CUDA tensors where mmcv was compiled without CUDA.
+    mmcv's NMS fails on CUDA tensors if mmcv was compiled without CUDA.
 
     Args:
         tta_cfg (dict): ``nms.iou_threshold`` and ``max_per_img``.
-        kwargs: See the parent.
+        kwargs: See :class:`mmdet.models.DetTTAModel`.
     """
 
     def _merge_single_sample(self, data_samples: list[DetDataSample]) -> DetDataSample:
         """Merge the predictions of all views of one image.
 
         Args:
-            data_samples (list[DetDataSample]): One a view, boxes in pixels of the
-                flipped or unflipped original.
+            data_samples (list[DetDataSample]): One for each view, boxes in pixels of
+                the original image, flipped if the view is.
         """
         views = [sample.pred_instances for sample in data_samples]
         boxes, scores = self.merge_aug_bboxes(

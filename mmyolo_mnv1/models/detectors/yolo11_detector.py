@@ -102,10 +102,10 @@ def _share(name: str, value: Any, default: Any, parts: dict[str, ConfigType]) ->
 
 @torch.no_grad()
 def _out_channels(backbone: ConfigType) -> list[int]:
-    """Channels of a backbone's maps, found by running a copy of it once.
+    """Channels of a backbone's maps, measured by running a copy of it once.
 
-    The copy leaves the random generator as it was. It is on the CPU, because many
-    backbones cannot be built on the meta device.
+    The copy is built on the CPU, because many backbones cannot be built on the meta
+    device. The state of the random generator is restored.
 
     Raises:
         InputError: If the maps do not have strides 8, 16 and 32.

@@ -1,6 +1,6 @@
 """Building blocks of YOLO11."""
 
-from .attention import C2PSA, Attention, PSABlock
+from .attention import C2PSA
 from .csp import C3k, C3k2
 
-__all__ = ["C2PSA", "C3k", "C3k2", "Attention", "PSABlock"]
+__all__ = ["C2PSA", "C3k", "C3k2"]

@@ -11,11 +11,11 @@ from mmengine.model import BaseModule
 from mmyolo.registry import MODELS
 from torch import Tensor
 
-from .csp import ACT_CFG, NORM_CFG
+from .conv import ACT_CFG, NORM_CFG
 
 
 class Attention(BaseModule):
-    """Multi-head self-attention over all positions, with a depthwise position term.
+    """Multi-head self-attention over all positions, plus a depthwise position term.
 
     It maps ``(N, C, H, W)`` to ``(N, C, H, W)``. Keys and queries have half the
     dimension of the values.
@@ -23,24 +23,20 @@ class Attention(BaseModule):
     Args:
         channels (int): Input and output channels C, a multiple of ``num_heads``.
         num_heads (int): Number of heads.
-        norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
+        norm_cfg (dict): Normalisation.
     """
 
-    def __init__(
-        self, channels: int, num_heads: int, norm_cfg: ConfigType = NORM_CFG
-    ) -> None:
+    def __init__(self, channels: int, num_heads: int, norm_cfg: ConfigType) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.head_dim = channels // num_heads
         self.key_dim = self.head_dim // 2
         self.scale = self.key_dim**-0.5
-        linear = dict(norm_cfg=norm_cfg, act_cfg=None)
+        cfg = dict(norm_cfg=norm_cfg, act_cfg=None)
         qkv_channels = channels + 2 * self.key_dim * num_heads
-        self.qkv = ConvModule(channels, qkv_channels, 1, **linear)
-        self.proj = ConvModule(channels, channels, 1, **linear)
-        self.pe = ConvModule(
-            channels, channels, 3, padding=1, groups=channels, **linear
-        )
+        self.qkv = ConvModule(channels, qkv_channels, 1, **cfg)
+        self.proj = ConvModule(channels, channels, 1, **cfg)
+        self.pe = ConvModule(channels, channels, 3, padding=1, groups=channels, **cfg)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend over the H x W positions of ``x``."""
@@ -56,23 +52,19 @@ class Attention(BaseModule):
 
 
 class PSABlock(BaseModule):
-    """Attention and a two-layer 1x1 feed-forward, each with a shortcut.
+    """Attention, then a feed-forward of two 1x1 convolutions, each with a shortcut.
 
     It maps ``(N, C, H, W)`` to ``(N, C, H, W)``.
 
     Args:
         channels (int): Input and output channels C.
         num_heads (int): Number of attention heads.
-        norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
-        act_cfg (dict): Activation of the feed-forward. Defaults to SiLU.
+        norm_cfg (dict): Normalisation.
+        act_cfg (dict): Activation of the feed-forward.
     """
 
     def __init__(
-        self,
-        channels: int,
-        num_heads: int,
-        norm_cfg: ConfigType = NORM_CFG,
-        act_cfg: ConfigType = ACT_CFG,
+        self, channels: int, num_heads: int, norm_cfg: ConfigType, act_cfg: ConfigType
     ) -> None:
         super().__init__()
         self.attn = Attention(channels, num_heads, norm_cfg)
@@ -89,9 +81,9 @@ class PSABlock(BaseModule):
 
 @MODELS.register_module()
 class C2PSA(BaseModule):
-    """CSP layer of which one half passes through ``num_blocks`` PSA blocks.
+    """CSP layer that passes half of its channels through PSA blocks.
 
-    It maps ``(N, C, H, W)`` to ``(N, C, H, W)``; each head sees 64 channels.
+    It maps ``(N, C, H, W)`` to ``(N, C, H, W)``; each attention head has 64 channels.
 
     Args:
         channels (int): Input and output channels C, a multiple of 128.
@@ -109,17 +101,13 @@ class C2PSA(BaseModule):
     ) -> None:
         super().__init__()
         cfg = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
-        mid_channels = channels // 2
-        self.main_conv = ConvModule(channels, 2 * mid_channels, 1, **cfg)
-        self.final_conv = ConvModule(2 * mid_channels, channels, 1, **cfg)
-        self.blocks = nn.Sequential(
-            *(
-                PSABlock(mid_channels, mid_channels // 64, **cfg)
-                for _ in range(num_blocks)
-            )
-        )
+        mid = channels // 2
+        self.main_conv = ConvModule(channels, 2 * mid, 1, **cfg)
+        self.final_conv = ConvModule(2 * mid, channels, 1, **cfg)
+        blocks = (PSABlock(mid, mid // 64, **cfg) for _ in range(num_blocks))
+        self.blocks = nn.Sequential(*blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Split, attend on the second half, merge."""
+        """Split the channels, attend over the second half, merge."""
         shortcut, main = self.main_conv(x).chunk(2, dim=1)
         return self.final_conv(torch.cat([shortcut, self.blocks(main)], dim=1))

@@ -1,4 +1,4 @@
-"""C3k and C3k2, the cross-stage-partial blocks of YOLO11.
+"""C3k and C3k2, the cross-stage-partial (CSP) layers of YOLO11.
 
 Reference: ultralytics 8.3 ``nn/modules/block.py`` (C3k, C3k2).
 """
@@ -10,15 +10,12 @@ from mmyolo.models.layers import CSPLayerWithTwoConv
 from mmyolo.models.layers.yolo_bricks import DarknetBottleneck
 from mmyolo.registry import MODELS
 
-from .separable import conv3x3
-
-NORM_CFG = dict(type="BN", momentum=0.03, eps=0.001)
-ACT_CFG = dict(type="SiLU", inplace=True)
+from .conv import ACT_CFG, NORM_CFG, conv3x3
 
 
 @MODELS.register_module()
 class C3k(CSPLayer):
-    """CSP layer with three 1x1 convolutions whose bottlenecks are 3x3 - 3x3.
+    """CSP layer with three 1x1 convolutions over bottlenecks of two 3x3 convolutions.
 
     It maps ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``.
 
@@ -41,15 +38,11 @@ class C3k(CSPLayer):
         norm_cfg: ConfigType = NORM_CFG,
         act_cfg: ConfigType = ACT_CFG,
     ) -> None:
-        super().__init__(
-            in_channels, out_channels, num_blocks=0, norm_cfg=norm_cfg, act_cfg=act_cfg
-        )
+        cfg = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        super().__init__(in_channels, out_channels, num_blocks=0, **cfg)
         mid_channels = out_channels // 2
         self.blocks = nn.Sequential(
-            *(
-                _bottleneck(mid_channels, 1.0, separable, norm_cfg, act_cfg)
-                for _ in range(num_blocks)
-            )
+            *(_bottleneck(mid_channels, 1.0, separable, cfg) for _ in range(num_blocks))
         )
 
 
@@ -57,8 +50,8 @@ class C3k(CSPLayer):
 class C3k2(CSPLayerWithTwoConv):
     """CSP layer with two 1x1 convolutions over C3k blocks or plain bottlenecks.
 
-    It maps ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``. The plain
-    bottleneck halves the channels and keeps its shortcut, in the neck too.
+    It maps ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``. A plain
+    bottleneck halves the hidden channels and always has a shortcut, in the neck too.
 
     Args:
         in_channels (int): Input channels.
@@ -83,42 +76,26 @@ class C3k2(CSPLayerWithTwoConv):
         norm_cfg: ConfigType = NORM_CFG,
         act_cfg: ConfigType = ACT_CFG,
     ) -> None:
-        # The parent sizes its convolutions by num_blocks; only its blocks differ.
-        super().__init__(
-            in_channels,
-            out_channels,
-            expand_ratio=expand_ratio,
-            num_blocks=num_blocks,
-            norm_cfg=norm_cfg,
-            act_cfg=act_cfg,
-        )
+        cfg = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        # The parent sizes its 1x1 convolutions by num_blocks; its blocks are replaced.
+        super().__init__(in_channels, out_channels, expand_ratio, num_blocks, **cfg)
         mid = self.mid_channels
         self.blocks = nn.ModuleList(
-            C3k(mid, mid, separable=separable, norm_cfg=norm_cfg, act_cfg=act_cfg)
+            C3k(mid, mid, separable=separable, **cfg)
             if c3k
-            else _bottleneck(mid, 0.5, separable, norm_cfg, act_cfg)
+            else _bottleneck(mid, 0.5, separable, cfg)
             for _ in range(num_blocks)
         )
 
 
 def _bottleneck(
-    channels: int,
-    expansion: float,
-    separable: bool,
-    norm_cfg: ConfigType,
-    act_cfg: ConfigType,
+    channels: int, expansion: float, separable: bool, cfg: ConfigType
 ) -> DarknetBottleneck:
-    """Residual 3x3 - 3x3 bottleneck with ``channels`` in and out."""
-    cfg = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+    """Two 3x3 convolutions with a shortcut, ``channels`` in and out."""
     block = DarknetBottleneck(
-        channels,
-        channels,
-        expansion=expansion,
-        kernel_size=(3, 3),
-        padding=(1, 1),
-        **cfg,
+        channels, channels, expansion, kernel_size=(3, 3), padding=(1, 1), **cfg
     )
-    if separable:  # the parent can only make the second one so
+    if separable:  # DarknetBottleneck can make only its second convolution separable
         mid_channels = int(channels * expansion)
         block.conv1 = conv3x3(channels, mid_channels, separable=True, **cfg)
         block.conv2 = conv3x3(mid_channels, channels, separable=True, **cfg)

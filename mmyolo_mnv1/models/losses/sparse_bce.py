@@ -1,4 +1,4 @@
-"""Binary cross entropy for targets that are 0 but in a few places."""
+"""Binary cross entropy with sparse targets."""
 
 import torch.nn as nn
 import torch.nn.functional as F
@@ -8,11 +8,11 @@ from torch import Tensor
 
 @MODELS.register_module()
 class SparseBCELoss(nn.Module):
-    """Sum of ``binary_cross_entropy_with_logits``, without a tensor of targets.
+    """Sum of ``binary_cross_entropy_with_logits`` over all logits, sparse targets.
 
-    The cross entropy of a logit x with a target t is softplus(x) - x t. One in a
-    thousand class targets of a detector is not 0, so the second term is summed over
-    those places only.
+    The cross entropy of a logit x and a target t is softplus(x) - x t. About one in a
+    thousand class targets of a detector is not 0, so no target tensor is made: the
+    second term is summed over the non-zero targets only.
 
     Args:
         loss_weight (float): Factor. Defaults to 1.0.
@@ -23,12 +23,12 @@ class SparseBCELoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-        """The loss.
+        """Compute the loss.
 
         Args:
             logits (Tensor): Any shape.
-            places (Tensor): (n,), indices into the flattened logits.
-            targets (Tensor): (n,), from 0 to 1; those of one place are added.
+            places (Tensor): (n,), indices of the targets in the flattened logits.
+            targets (Tensor): (n,), from 0 to 1; targets of one index are added.
 
         Returns:
             Tensor: A scalar.

@@ -4,44 +4,42 @@ from collections.abc import Sequence
 
 import torch.nn as nn
 from mmcv.cnn import ConvModule
-from mmdet.utils import ConfigType, OptMultiConfig
+from mmdet.utils import OptMultiConfig
 from mmyolo.models.layers import SPPFBottleneck
 from mmyolo.models.necks import YOLOv5PAFPN
 from mmyolo.registry import MODELS
 
 from ..layers import C2PSA, C3k2
-from ..layers.csp import ACT_CFG, NORM_CFG
-from ..layers.separable import conv3x3
-from ..scales import TORCH_CONV_INIT, get_scale
+from ..layers.conv import TORCH_CONV_INIT, conv3x3
+from ..scales import get_scale
 
 
 @MODELS.register_module()
 class YOLO11PAFPN(YOLOv5PAFPN):
     """SPPF and C2PSA on the last map, then a path aggregation network of C3k2.
 
-    It takes maps of strides 8, 16 and 32 from any backbone and gives maps of the
-    same strides with the scale's 256, 512 and 1024 channels. Reference: ultralytics
-    8.3 ``yolo11.yaml``, layers 9 to 22.
+    It takes maps of strides 8, 16 and 32 from any backbone and returns maps of the same
+    strides with the scale's 256, 512 and 1024 channels. Reference: ultralytics 8.3
+    ``yolo11.yaml``, layers 9 to 22.
 
     Args:
-        in_channels (Sequence[int]): Channels of the three input maps, as they are
-            (not nominal ones). :class:`YOLO11Detector` fills them in.
+        in_channels (Sequence[int]): Actual (not nominal) channels of the three input
+            maps. :class:`YOLO11Detector` sets them.
         scale (str): One of n, s, m, l, x. Defaults to 'm'.
         out_channels (Sequence[int]): Nominal channels of the output maps.
             Defaults to (256, 512, 1024).
-        sppf_act (bool): Whether SPPF's first convolution has an activation: True as
-            ultralytics 8.3 builds it (and as the official weights were trained),
-            False as 8.4.0 does. Defaults to True.
-        sppf (bool): Whether the last map goes through SPPF; else a 1x1 convolution
-            gives it the same channels. Defaults to True.
-        c2psa (bool): Whether the last map goes through C2PSA. Defaults to True.
+        sppf_act (bool): Whether SPPF's first convolution has an activation: True for
+            ultralytics 8.3 and the official weights, False for 8.4.0.
+            Defaults to True.
+        sppf (bool): Whether the last map passes through SPPF; otherwise a 1x1
+            convolution gives it the same channels. Defaults to True.
+        c2psa (bool): Whether the last map passes through C2PSA. Defaults to True.
         separable (bool): Whether the 3x3 convolutions are depthwise separable (the
             lite variants). Defaults to False.
-        norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
-        act_cfg (dict): Activation. Defaults to SiLU.
-        freeze_all (bool): Whether to freeze the neck. Defaults to False.
         init_cfg (dict or list[dict], optional): Initialisation. Defaults to PyTorch's
             own for Conv2d.
+        kwargs: ``norm_cfg`` (by default YOLO's BN), ``act_cfg`` (SiLU) and
+            ``freeze_all`` (False), see :class:`mmyolo.models.necks.YOLOv5PAFPN`.
 
     Raises:
         InputError: If the scale is unknown.
@@ -56,10 +54,8 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         sppf: bool = True,
         c2psa: bool = True,
         separable: bool = False,
-        norm_cfg: ConfigType = NORM_CFG,
-        act_cfg: ConfigType = ACT_CFG,
-        freeze_all: bool = False,
         init_cfg: OptMultiConfig = TORCH_CONV_INIT,
+        **kwargs,
     ) -> None:
         self.scale = get_scale(scale)
         self.sppf_act = sppf_act
@@ -67,19 +63,17 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         self.c2psa = c2psa
         self.separable = separable
         super().__init__(
-            in_channels=list(in_channels),
-            out_channels=[self.scale.channels(c) for c in out_channels],
+            list(in_channels),
+            [self.scale.channels(c) for c in out_channels],
             deepen_factor=self.scale.depth,
             widen_factor=self.scale.width,
             num_csp_blocks=2,
-            freeze_all=freeze_all,
-            norm_cfg=norm_cfg,
-            act_cfg=act_cfg,
             init_cfg=init_cfg,
+            **kwargs,
         )
 
     def build_reduce_layer(self, idx: int) -> nn.Module:
-        """Build SPPF and C2PSA for the last map, as asked for; pass the others on."""
+        """Build SPPF and C2PSA, if enabled, for the last map; none for the others."""
         if idx != len(self.in_channels) - 1:
             return nn.Identity()
         cfg = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
@@ -101,26 +95,21 @@ class YOLO11PAFPN(YOLOv5PAFPN):
 
     def build_downsample_layer(self, idx: int) -> nn.Module:
         """Build the stride-2 convolution from level ``idx`` to ``idx + 1``."""
-        return conv3x3(
-            self.out_channels[idx],
-            self.out_channels[idx],
-            stride=2,
-            separable=self.separable,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
-        )
+        channels = self.out_channels[idx]
+        cfg = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        return conv3x3(channels, channels, self.separable, stride=2, **cfg)
 
     def build_bottom_up_layer(self, idx: int) -> nn.Module:
         """Build the C3k2 that merges level ``idx`` into level ``idx + 1``."""
-        last = idx + 1 == len(self.in_channels) - 1
+        is_last = idx + 1 == len(self.in_channels) - 1
         in_channels = self.out_channels[idx] + self.out_channels[idx + 1]
-        return self._c3k2(in_channels, self.out_channels[idx + 1], c3k=last)
+        return self._c3k2(in_channels, self.out_channels[idx + 1], c3k=is_last)
 
     def _c3k2(self, in_channels: int, out_channels: int, c3k: bool) -> C3k2:
         return C3k2(
             in_channels,
             out_channels,
-            num_blocks=self.scale.blocks(self.num_csp_blocks),
+            self.scale.blocks(self.num_csp_blocks),
             c3k=c3k or self.scale.c3k,
             separable=self.separable,
             norm_cfg=self.norm_cfg,

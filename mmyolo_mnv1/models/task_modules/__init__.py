@@ -1,4 +1,4 @@
-"""Assigning ground truth to priors."""
+"""Label assignment."""
 
 from .task_aligned_assigner import YOLO11TaskAlignedAssigner
 

@@ -1,4 +1,4 @@
-"""Task-aligned assignment (TAL; TOOD, arXiv 2108.07755) as YOLO11 does it."""
+"""Task-aligned label assignment (TAL; TOOD, arXiv 2108.07755) of YOLO11."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from torch import Tensor
 
 
 class Assignment(NamedTuple):
-    """Priors that boxes are assigned to; R = G x top-k rows, for each box its choice.
+    """R = G x top-k candidate rows: the top-k priors of each ground-truth box.
 
     Args:
-        priors (Tensor): (R,), which prior of the row's image.
-        truths (Tensor): (R,), which ground truth it shall predict.
-        weights (Tensor): (R,), its target score, from 0 to 1; 0 where the row does not
-            count. No prior counts in two rows.
+        priors (Tensor): (R,), index of the prior within its image.
+        truths (Tensor): (R,), index of the ground truth that the prior is assigned to.
+        weights (Tensor): (R,), target score from 0 to 1; 0 for rows without an
+            assignment. A prior has a weight above 0 in at most one row.
     """
 
     priors: Tensor
@@ -26,25 +26,26 @@ class Assignment(NamedTuple):
 
 @TASK_UTILS.register_module()
 class YOLO11TaskAlignedAssigner(nn.Module):
-    """Each box takes the ``topk`` priors inside it that predict it best.
+    """Assign to each ground-truth box the ``topk`` priors inside it of best alignment.
 
-    How well is score^alpha x CIoU^beta. A prior that several boxes take goes to the one
-    it overlaps most, among all boxes around it. (MMYOLO's ``BatchTaskAlignedAssigner``
-    looks among all boxes of the image, the reference, ultralytics 8.3 ``utils/tal.py``,
-    does not.) A target score is the prior's alignment over the best of its box, times
-    the best overlap of its box.
+    The alignment of a prior with a box is score^alpha x CIoU^beta. A prior that several
+    boxes select is assigned to the box that it overlaps most, among all boxes around
+    it (reference: ultralytics 8.3 ``utils/tal.py``; MMYOLO's
+    ``BatchTaskAlignedAssigner`` compares all boxes of the image). The target score is
+    the prior's alignment, divided by the best alignment and multiplied by the best
+    overlap of its box.
 
-    Ground truths of all images lie in one list, so that memory and time depend on how
-    many there are, not on how they are spread over the images; and every tensor has a
-    size that is known beforehand, so that a GPU is never waited for.
+    The ground truths of all images are one list, so that memory and time depend on
+    their total number, not on the most crowded image. All tensor shapes are known on
+    the CPU, so that no step waits for the GPU.
 
     Args:
-        num_classes (int): Number of classes; the detector sets it.
-        topk (int): Priors for a box. Defaults to 10.
+        num_classes (int): Number of classes; set by the detector.
+        topk (int): Priors for each box. Defaults to 10.
         alpha (float): Exponent of the score. Defaults to 0.5.
         beta (float): Exponent of the overlap. Defaults to 6.0.
-        eps (float): Least distance in pixels of a prior inside a box from its sides,
-            and of a divisor from 0. Defaults to 1e-9.
+        eps (float): Minimum distance in pixels of a prior inside a box from its sides,
+            and number added to divisors. Defaults to 1e-9.
     """
 
     def __init__(
@@ -66,15 +67,15 @@ class YOLO11TaskAlignedAssigner(nn.Module):
     def forward(
         self, boxes: Tensor, scores: Tensor, points: Tensor, truths: Tensor
     ) -> Assignment:
-        """Assign.
+        """Assign ground truths to priors.
 
         Args:
             boxes (Tensor): Predictions, (N, P, 4) as x1, y1, x2, y2 in pixels.
-            scores (Tensor): (G, P), from 0 to 1: of each ground truth's class, by the
-                priors of its image.
-            points (Tensor): The priors' centres, (P, 2) as x, y in pixels.
-            truths (Tensor): Ground truths, (G, 6) as index of the image, label, x1, y1,
-                x2, y2 in pixels.
+            scores (Tensor): (G, P), from 0 to 1: score of the ground truth's class at
+                each prior of its image.
+            points (Tensor): Centres of the priors, (P, 2) as x, y in pixels.
+            truths (Tensor): Ground truths, (G, 6) as image index, label, x1, y1, x2, y2
+                in pixels.
         """
         images, corners = truths[:, 0].long(), truths[:, 2:]
         inside = self._inside(points, corners)
@@ -87,39 +88,39 @@ class YOLO11TaskAlignedAssigner(nn.Module):
         num_priors = len(points)
         topk = min(self.topk, num_priors)
         priors = alignment.topk(topk, 1).indices.flatten()
-        chooser = torch.arange(len(truths), device=boxes.device).repeat_interleave(topk)
-        chosen = inside[chooser, priors]
-        # Priors of all images, numbered through.
-        places = images[chooser] * num_priors + priors
+        selector = torch.arange(len(truths), device=boxes.device)
+        selector = selector.repeat_interleave(topk)  # the box of each row
+        selected = inside[selector, priors]
+        # Index of each row's prior among the priors of all images.
+        places = images[selector] * num_priors + priors
         total = len(boxes) * num_priors
-        choices = chosen.new_zeros(total, dtype=torch.long)
-        choices.scatter_add_(0, places, chosen.long())
+        counts = selected.new_zeros(total, dtype=torch.long)
+        counts.scatter_add_(0, places, selected.long())
         owner = self._most_overlapping(overlaps, images, len(boxes)).flatten()
-        owner = torch.where(choices[places] > 1, owner[places], chooser)
+        owner = torch.where(counts[places] > 1, owner[places], selector)
 
+        # Of the rows of one prior, only the first has a weight.
         rows = torch.arange(len(places), device=boxes.device)
-        first = torch.full_like(choices, len(places)).scatter_reduce_(
-            0, places, torch.where(chosen, rows, len(places)), "amin"
+        first = torch.full_like(counts, len(places)).scatter_reduce_(
+            0, places, torch.where(selected, rows, len(places)), "amin"
         )
-        counts = chosen & (first[places] == rows)
-        alignment = alignment[owner, priors] * counts
-        best_alignment = _best(alignment, owner, len(truths))
-        best_overlap = _best(overlaps[owner, priors] * counts, owner, len(truths))
+        is_assigned = selected & (first[places] == rows)
+        alignment = alignment[owner, priors] * is_assigned
+        best_alignment = _group_max(alignment, owner, len(truths))
+        overlap = overlaps[owner, priors] * is_assigned
+        best_overlap = _group_max(overlap, owner, len(truths))
         weights = alignment * best_overlap[owner] / (best_alignment[owner] + self.eps)
         return Assignment(priors, owner, weights)
 
     def _inside(self, points: Tensor, corners: Tensor) -> Tensor:
-        """Which priors are inside which boxes: (G, P)."""
+        """Mask (G, P) of the priors inside each box."""
         x, y = points.T
         x1, y1, x2, y2 = corners.T[..., None]
         low, high = torch.minimum(x - x1, y - y1), torch.minimum(x2 - x, y2 - y)
         return torch.minimum(low, high) > self.eps
 
     def _most_overlapping(self, overlaps: Tensor, images: Tensor, count: int) -> Tensor:
-        """Of each prior of each image, the ground truth it overlaps most: (N, P).
-
-        The first one if several do.
-        """
+        """Ground truth that each prior overlaps most, the first of equals: (N, P)."""
         index = images[:, None].expand_as(overlaps)
         best = overlaps.new_zeros(count, overlaps.shape[1])
         best.scatter_reduce_(0, index, overlaps, "amax")
@@ -130,6 +131,6 @@ class YOLO11TaskAlignedAssigner(nn.Module):
         return first.long()
 
 
-def _best(values: Tensor, groups: Tensor, count: int) -> Tensor:
-    """Largest value of each group, 0 or more: (count,)."""
+def _group_max(values: Tensor, groups: Tensor, count: int) -> Tensor:
+    """Maximum of each group, at least 0: (count,)."""
     return values.new_zeros(count).scatter_reduce_(0, groups, values, "amax")

@@ -1,0 +1,127 @@
+"""Ways from a folder of JPEGs to boxes, each timed in a new interpreter.
+
+This module imports nothing heavy: each process imports only what a user's process
+imports for the same work.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mmyolo_mnv1.analysis.worker import NETWORK, Runs
+
+OURS, PEER = "predict.py", "Ultralytics predict"
+SCORE = 0.25  # score threshold, the default of predict.py and of Ultralytics
+
+#: Milliseconds per image: in total, and outside the network.
+TimedRun = Callable[[], tuple[float, float]]
+
+
+class PredictJob(NamedTuple):
+    """One way of running an exported model.
+
+    Args:
+        kind (str): :data:`OURS`, :data:`PEER` or :data:`.NETWORK`.
+        model (Path): Exported model.
+        images (Path): Folder of JPEGs.
+        threads (int, optional): CPU threads. Defaults to None, as installed.
+    """
+
+    kind: str
+    model: Path
+    images: Path
+    threads: int | None = None
+
+    def prepare(self) -> tuple[Runs, dict]:
+        """See :meth:`.Task.prepare`; the first run, slower, is not measured."""
+        make_run = {OURS: _run_ours, PEER: _run_peer, NETWORK: _run_network}[self.kind]
+        run = make_run(self)
+        run()
+        return {NETWORK: run}, {}
+
+
+def _run_ours(job: PredictJob) -> TimedRun:
+    """Time :func:`.predict`; then image by image, for the time outside the network."""
+    from mmyolo_mnv1.deploy.runtime.detector import Detector
+    from mmyolo_mnv1.deploy.runtime.predict import predict
+    from mmyolo_mnv1.deploy.runtime.sources import find_images, read_image
+
+    detector = Detector(job.model, score_threshold=SCORE, threads=job.threads)
+    paths = find_images(job.images)
+    network, spent = detector.engine.run, []
+
+    @functools.wraps(network)
+    def timed_network(images: np.ndarray) -> list[np.ndarray]:
+        start = time.perf_counter()
+        outputs = network(images)
+        spent.append(time.perf_counter() - start)
+        return outputs
+
+    def run() -> tuple[float, float]:
+        total = predict(detector, [str(job.images)]).seconds
+        detector.engine.run = timed_network
+        spent.clear()
+        start = time.perf_counter()
+        for path in paths:
+            detector(read_image(path))
+        outside = time.perf_counter() - start - sum(spent)
+        detector.engine.run = network
+        return 1000 * total / len(paths), 1000 * outside / len(paths)
+
+    return run
+
+
+def _run_peer(job: PredictJob) -> TimedRun:
+    """Time Ultralytics' ``predict``, and read its own time of the network."""
+    from benchmarks.harness.ultralytics_api import YOLO
+
+    model = YOLO(job.model, task="detect")
+    if job.threads:
+        _set_threads(job.threads)
+
+    def run() -> tuple[float, float]:
+        count, inside = 0, 0.0
+        start = time.perf_counter()
+        for result in model.predict(job.images, conf=SCORE, stream=True, verbose=False):
+            count += 1
+            inside += result.speed["inference"]
+        total = 1000 * (time.perf_counter() - start)
+        return total / count, (total - inside) / count
+
+    return run
+
+
+def _run_network(job: PredictJob) -> TimedRun:
+    """Time the exported graph alone, with one image."""
+    from mmyolo_mnv1.deploy.runtime.detector import Detector
+
+    engine = Detector(job.model, threads=job.threads).engine
+    height, width = engine.metadata.input_shape
+    images = np.random.default_rng(0).random((1, 3, height, width), np.float32)
+
+    def run() -> tuple[float, float]:
+        engine.run(images)  # wakes the cores, idle during the turns of others
+        start = time.perf_counter()
+        engine.run(images)
+        return 1000 * (time.perf_counter() - start), 0.0
+
+    return run
+
+
+def _set_threads(threads: int) -> None:
+    """Set the CPU threads of OpenCV, PyTorch and future ONNX Runtime sessions."""
+    import cv2
+    import onnxruntime
+    import torch
+
+    cv2.setNumThreads(threads)
+    torch.set_num_threads(threads)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    onnxruntime.InferenceSession = functools.partial(
+        onnxruntime.InferenceSession, sess_options=options
+    )

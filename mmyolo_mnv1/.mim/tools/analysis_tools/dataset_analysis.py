@@ -1,0 +1,1 @@
+../../../../tools/analysis_tools/dataset_analysis.py

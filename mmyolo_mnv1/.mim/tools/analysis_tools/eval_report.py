@@ -1,0 +1,1 @@
+../../../../tools/analysis_tools/eval_report.py

@@ -1,0 +1,1 @@
+../../../../tools/analysis_tools/plot_tradeoff.py

@@ -1,0 +1,1 @@
+../../../../tools/dataset_converters/labelme_to_coco.py

@@ -1,0 +1,1 @@
+../../../../tools/dataset_converters/make_digits.py

@@ -1,0 +1,1 @@
+../../../../../tools/dataset_converters/scripts/preprocess_coco2017.sh

@@ -1,0 +1,1 @@
+../../../../tools/dataset_converters/voc_to_coco.py

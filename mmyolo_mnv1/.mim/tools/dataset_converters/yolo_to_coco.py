@@ -1,0 +1,1 @@
+../../../../tools/dataset_converters/yolo_to_coco.py

@@ -1,0 +1,1 @@
+../../../../tools/model_converters/mmyolo_to_ultralytics.py

@@ -1,0 +1,1 @@
+../../../../tools/model_converters/narrow_mobilenet.py

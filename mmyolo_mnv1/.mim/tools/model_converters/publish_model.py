@@ -1,0 +1,1 @@
+../../../../tools/model_converters/publish_model.py

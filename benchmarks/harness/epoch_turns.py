@@ -17,7 +17,7 @@ def in_turns(
 
     Args:
         train (Callable): Trains. It calls its first argument before each epoch, and is
-            suspended there until the epoch is requested, and its second one after it.
+            suspended in it until the epoch is requested, and its second one after it.
         threads (int): CPU threads of PyTorch, whatever the trainer sets.
 
     Yields:

@@ -33,37 +33,28 @@ class Backend(NamedTuple):
         precisions (dict[str, tuple[str, ...]]): Supported precisions by device.
         form (str, optional): Export format that the engine loads. Defaults to None: the
             engine takes the network itself.
-        packages (dict[str, str]): Required packages by module.
+        packages (tuple[str, ...]): Required packages. Defaults to none.
     """
 
     engine: type[Engine]
     precisions: dict[str, tuple[str, ...]]
     form: str | None = None
-    packages: dict[str, str] = {}
+    packages: tuple[str, ...] = ()
 
 
 _PYTORCH = dict(cpu=("fp32", "bf16"), cuda=PRECISIONS)
+_CUDA = dict(cuda=("fp32", "fp16"))
+_TENSORRT = ("onnx", "onnxruntime-gpu", "tensorrt")
 BACKENDS = dict(
     eager=Backend(PyTorchEngine, _PYTORCH),
     compile=Backend(CompiledEngine, _PYTORCH),
     onnxruntime=Backend(
-        OnnxRuntimeEngine,
-        dict(cpu=("fp32",), cuda=("fp32", "fp16")),
-        "onnx",
-        dict(onnx="onnx", onnxruntime="onnxruntime"),
+        OnnxRuntimeEngine, dict(cpu=("fp32",)) | _CUDA, "onnx", ("onnx", "onnxruntime")
     ),
     openvino=Backend(
-        OpenVINOEngine,
-        dict(cpu=("fp32", "bf16")),
-        "openvino",
-        dict(onnx="onnx", openvino="openvino"),
+        OpenVINOEngine, dict(cpu=("fp32", "bf16")), "openvino", ("onnx", "openvino")
     ),
-    tensorrt=Backend(
-        TensorRTEngine,
-        dict(cuda=("fp32", "fp16")),
-        "onnx",
-        dict(onnx="onnx", onnxruntime="onnxruntime-gpu", tensorrt="tensorrt"),
-    ),
+    tensorrt=Backend(TensorRTEngine, _CUDA, "onnx", _TENSORRT),
 )
 
 
@@ -82,13 +73,11 @@ def check_backend(name: str, options: RunOptions) -> None:
         raise InputError(f"backend {name!r}: choose from {', '.join(BACKENDS)}")
     check_device(options.device)
     backend = BACKENDS[name]
-    missing = _find_missing(backend.packages) or _find_missing(
-        MODULES.get(backend.form, ())
-    )
+    missing = _find_missing(backend.packages)
+    missing = missing or _find_missing(MODULES.get(backend.form, ()))
     if missing:
-        packages = [backend.packages.get(module, module) for module in missing]
         raise InputError(
-            f"backend {name}: not installed: pip install {' '.join(packages)}"
+            f"backend {name}: not installed: pip install {' '.join(missing)}"
         )
     if options.precision not in backend.precisions.get(options.device, ()):
         supported = [f"{'/'.join(p)} on {d}" for d, p in backend.precisions.items()]
@@ -148,5 +137,6 @@ def _placeholder_metadata(shape: tuple[int, int]) -> Metadata:
     return Metadata(("object",), (8, 16, 32), shape, False, preprocessing, nms)
 
 
-def _find_missing(modules: Iterable[str]) -> list[str]:
-    return [module for module in modules if not importlib.util.find_spec(module)]
+def _find_missing(packages: Iterable[str]) -> list[str]:
+    modules = {package: package.removesuffix("-gpu") for package in packages}
+    return [p for p, module in modules.items() if not importlib.util.find_spec(module)]

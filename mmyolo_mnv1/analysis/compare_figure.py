@@ -46,13 +46,9 @@ def draw_comparison(table: Table) -> Figure:
     panels += [_latency(name, rows) for name in table.document["plan"]["backends"]]
     if any(row["mAP"] is not None for row in rows):
         panels.append(_mean_precision(rows))
+    size = 2.2 + 2.7 * len(panels), 1.1 + 0.5 * len(rows)
     figure, axes = plt.subplots(
-        1,
-        len(panels),
-        figsize=(2.2 + 2.7 * len(panels), 1.1 + 0.5 * len(rows)),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(panels), sharey=True, squeeze=False, figsize=size, layout="constrained"
     )
     for ax, panel in zip(axes[0], panels, strict=True):
         _draw_bars(ax, [row["model"] for row in rows], panel)

@@ -19,7 +19,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..compat import flop_counter, flop_registry
 from ..deploy.export.network import fuse
-from ..errors import check_sides
 from ..models.build import build_model
 
 #: Definitions of the counts, printed below every table.
@@ -147,17 +146,6 @@ def measure_complexity(model: nn.Module, shape: tuple[int, int]) -> dict:
         part = [layer for layer in layers if layer.name.partition(".")[0] == name]
         by_part[PARTS.get(name, name)] = _add_up(part, params_fused[name])
     return dict(_add_up(layers, params_fused[""]), by_part=by_part)
-
-
-def check_shape(shape: Sequence[int]) -> tuple[int, int]:
-    """Check the height and width of an input.
-
-    Raises:
-        InputError: If they are not multiples of 32 px.
-    """
-    check_sides(f"shape {' x '.join(map(str, shape))}", shape)
-    height, width = shape
-    return height, width
 
 
 def _add_up(layers: Sequence[LayerCost], params_fused: int) -> dict[str, int]:

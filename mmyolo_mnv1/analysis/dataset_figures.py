@@ -63,13 +63,9 @@ def _draw_classes(stats: Sequence[DatasetStats]) -> Figure:
         for name in class_names(stats)
     }
     names = sorted(totals, key=totals.get)
+    size = 2 + 3.5 * len(stats), 1.4 + 0.22 * max(len(names), 4)
     figure, axes = plt.subplots(
-        1,
-        len(stats),
-        figsize=(2 + 3.5 * len(stats), 1.4 + 0.22 * max(len(names), 4)),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(stats), sharey=True, squeeze=False, figsize=size, layout="constrained"
     )
     for number, (s, ax) in enumerate(zip(stats, axes[0], strict=True)):
         counts = [s.per_class.get(name, 0) for name in names]
@@ -89,13 +85,9 @@ def _draw_sizes(stats: Sequence[DatasetStats]) -> Figure:
     if inputs := [(s, s.sizes * s.zooms[:, None]) for s in stats if s.input_size]:
         width, height = inputs[0][0].input_size
         rows.append((f"at {width} × {height} input", inputs))
+    size = 14, 0.6 + 3.4 * len(rows)
     figure, axes = plt.subplots(
-        len(rows),
-        3,
-        figsize=(14, 0.6 + 3.4 * len(rows)),
-        sharex=True,
-        squeeze=False,
-        layout="constrained",
+        len(rows), 3, sharex=True, squeeze=False, figsize=size, layout="constrained"
     )
     every = np.concatenate([sizes.ravel() for _, row in rows for _, sizes in row])
     low, high = (every.min(), every.max()) if len(every) else (1, 1)

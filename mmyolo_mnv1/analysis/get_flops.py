@@ -6,13 +6,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..config import input_shape, load_config
-from .complexity import (
-    COUNTED,
-    build_meta_model,
-    check_shape,
-    count_layers,
-    measure_complexity,
-)
+from ..errors import check_sides
+from .complexity import COUNTED, build_meta_model, count_layers, measure_complexity
 from .tables import Column, Table, billions, millions
 
 COLUMNS = (
@@ -94,7 +89,10 @@ def layers_table(
 
 
 def _input_shape(cfg: Config, shape: Sequence[int] | None) -> tuple[int, int]:
-    return check_shape(shape) if shape else input_shape(cfg)
+    if not shape:
+        return input_shape(cfg)
+    check_sides(f"shape {_join(shape)}", shape)
+    return tuple(shape)
 
 
 def _join(sides: Sequence[int]) -> str:

@@ -57,13 +57,9 @@ def draw_tradeoff(table: Table) -> Figure:
     if table.document["plan"]:
         label = f"latency / latency of {table.document['reference']}"
         costs.append(Quantity(label, lambda row: row["relative_latency"]))
+    size = 1.6 + 5.2 * len(costs), 5.0
     figure, axes = plt.subplots(
-        1,
-        len(costs),
-        figsize=(1.6 + 5.2 * len(costs), 5.0),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(costs), sharey=True, squeeze=False, figsize=size, layout="constrained"
     )
     for ax, cost in zip(axes[0], costs, strict=True):
         _draw_panel(ax, rows, cost, gain)

@@ -28,12 +28,14 @@ def add_box(
             bbox=[round(float(v), 2) for v in xywh],
             area=round(float(xywh[2] * xywh[3]), 2),
             iscrowd=0,
-            **extra,
         )
+        | extra
     )
 
 
 def count_boxes(coco: dict) -> dict[str, int]:
-    """Count the boxes of each class, by class name."""
-    counts = Counter(ann["category_id"] for ann in coco["annotations"])
+    """Count the boxes of each class, by class name, without ignored regions."""
+    counts = Counter(
+        ann["category_id"] for ann in coco["annotations"] if not ann["iscrowd"]
+    )
     return {cat["name"]: counts[cat["id"]] for cat in coco["categories"]}

@@ -1,25 +1,27 @@
 """Common part of the converters: annotated images in, COCO files and images out."""
 
 import filecmp
-import io
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from PIL import ExifTags, Image
 from tqdm import tqdm
 
-from ..errors import InputError
+from ..errors import PREFIX, InputError
 from ..files import replacing, write_json
-from .coco import add_box, coco_dict
+from ..photos import decoded_size
+from .coco import add_box, coco_dict, count_boxes
 
 T = TypeVar("T")
 
 PRECISION = 0.01  # px, of written coordinates
+#: Class of boxes that become ignored regions, ``iscrowd``, by labelme's name.
+IGNORED = "__ignore__"
+MAX_FAULTS = 10  # listed in a message
 
 
 @dataclass
@@ -59,10 +61,46 @@ class ConvertedSplit:
     coco: dict
     dropped: list[Dropped] = field(default_factory=list)
     clipped: int = 0
+    notes: list[str] = field(default_factory=list)  # on the source; in the first split
+
+
+class Faults:
+    """Faults of all files, to be reported in one message."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Keep the message of an :class:`InputError` in this block, and go on."""
+        try:
+            yield
+        except InputError as e:
+            self.messages.append(str(e).removeprefix(PREFIX))
+
+    def check(self, summary: str = "") -> None:
+        """Report the first ten faults, their number, and ``summary``.
+
+        Raises:
+            InputError: If there is a fault.
+        """
+        if len(self.messages) == 1:
+            raise InputError(self.messages[0])
+        if self.messages:
+            more = len(self.messages) - MAX_FAULTS
+            listed = [
+                f"{len(self.messages)} faults{summary}: {self.messages[0]}",
+                *self.messages[1:MAX_FAULTS],
+                *([f"and {more} more"] if more > 0 else []),
+            ]
+            raise InputError("; ".join(listed))
 
 
 def write_coco(
-    splits: dict[str, list[AnnotatedImage]], classes: Sequence[str], dst: Path
+    splits: dict[str, list[AnnotatedImage]],
+    classes: Sequence[str],
+    dst: Path,
+    notes: Sequence[str] = (),
 ) -> dict[str, ConvertedSplit]:
     """Write splits in COCO format and return their documents.
 
@@ -74,6 +112,7 @@ def write_coco(
         splits (dict[str, list[AnnotatedImage]]): Images by split.
         classes (Sequence[str]): Class names in order.
         dst (Path): Output folder.
+        notes (Sequence[str]): Kept with the first split. Defaults to none.
 
     Raises:
         InputError: Before anything is written: if there is no box, if two images need
@@ -81,7 +120,8 @@ def write_coco(
             ``dst`` cannot be written.
     """
     results = {split: _to_coco(images, classes) for split, images in splits.items()}
-    if not any(result.coco["annotations"] for result in results.values()):
+    next(iter(results.values())).notes += notes
+    if not any(sum(count_boxes(result.coco).values()) for result in results.values()):
         dropped = sum(len(result.dropped) for result in results.values())
         raise InputError(
             f"no box in {sum(map(len, splits.values()))} images ({dropped} dropped), "
@@ -113,7 +153,7 @@ def choose_classes(
     Raises:
         InputError: If ``classes`` repeats a name or lacks the class of a box.
     """
-    boxes = [box for image in images for box in image.boxes]
+    boxes = [box for image in images for box in image.boxes if box.name != IGNORED]
     if not classes:
         return sorted({box.name for box in boxes})
     if len(set(classes)) < len(classes):
@@ -124,35 +164,59 @@ def choose_classes(
                 f"{box.location}: class {box.name!r} is not one of {list(classes)}: "
                 "add it to --classes or mend the annotation"
             )
-    return list(classes)
+    return [name for name in classes if name != IGNORED]
 
 
 def image_size(source: Path | bytes, name: str = "") -> tuple[int, int]:
-    """Width and height of an image as OpenCV loads it, from the file's header.
-
-    OpenCV rotates JPEG and PNG files by their EXIF orientation, as annotation tools do.
+    """Width and height of an image as :func:`.photos.decoded_size` reads them.
 
     Args:
-        source (Path | bytes): A file or an encoded image.
-        name (str): Its name in messages. Defaults to the path.
+        source (Path | bytes): A file, or an encoded image.
+        name (str): Name of the image in messages. Defaults to the path.
 
     Raises:
-        InputError: If it is not an image.
+        InputError: If OpenCV cannot read it.
     """
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        with Image.open(file) as image:
-            rotated = (
-                image.format in ("JPEG", "MPO", "PNG")
-                and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            )
-            return image.size[::-1] if rotated else image.size
-    except Image.DecompressionBombError as e:
-        raise InputError(f"{name or source}: {e}: make it smaller") from None
-    except (OSError, SyntaxError, ValueError):
+        return decoded_size(source)
+    except (OSError, ValueError) as e:
         raise InputError(
-            f"{name or source} is not a readable image: replace it"
+            f"{name or source} is not a readable image ({e}): replace it"
         ) from None
+
+
+def images_by_key(
+    images: Iterable[AnnotatedImage], key: Callable[[AnnotatedImage], str]
+) -> dict[str, AnnotatedImage]:
+    """Images by a key of their names for a random split; by name if keys repeat.
+
+    Raises:
+        InputError: If two images have the same name.
+    """
+    images = list(images)
+    _check_names(images)
+    keyed = {key(image): image for image in images}
+    return keyed if len(keyed) == len(images) else {i.name: i for i in images}
+
+
+def check_annotated_once(
+    files: Iterable[Path], images: Iterable[AnnotatedImage]
+) -> None:
+    """Refuse two annotation files of one image.
+
+    Args:
+        files (Iterable[Path]): Annotation file of each image.
+        images (Iterable[AnnotatedImage]): The images.
+
+    Raises:
+        InputError: Naming both files.
+    """
+    first: dict[Path, Path] = {}
+    for file, image in zip(files, images, strict=True):
+        if (other := first.setdefault(image.path, file)) != file:
+            raise InputError(
+                f"{file} and {other} both annotate {image.path}: merge them into one"
+            )
 
 
 def names_below(paths: Iterable[Path], root: Path) -> dict[Path, str]:
@@ -200,6 +264,7 @@ def _to_coco(images: list[AnnotatedImage], classes: Sequence[str]) -> ConvertedS
             x1, x2 = (min(max(x, 0), width) for x in (left, right))
             y1, y2 = (min(max(y, 0), height) for y in (top, bottom))
             description = f"{box.location}: {box.name}"
+            names = classes if box.name == IGNORED else [box.name]
             if min(x2 - x1, y2 - y1) < PRECISION:
                 description += f" of {right - left:g} x {bottom - top:g} px"
                 result.dropped.append(Dropped("without area in the image", description))
@@ -210,8 +275,9 @@ def _to_coco(images: list[AnnotatedImage], classes: Sequence[str]) -> ConvertedS
                 moves = zip((x1, y1, x2, y2), box.corners, strict=True)
                 result.clipped += any(abs(a - b) > PRECISION for a, b in moves)
                 xywh = (x1, y1, x2 - x1, y2 - y1)
-                category_id = category_ids[box.name]
-                add_box(result.coco, image_id, category_id, xywh, **box.extra)
+                extra = box.extra | (dict(iscrowd=1) if box.name == IGNORED else {})
+                for name in names:
+                    add_box(result.coco, image_id, category_ids[name], xywh, **extra)
     return result
 
 
@@ -219,14 +285,7 @@ def _images_by_name(
     splits: dict[str, list[AnnotatedImage]], folder: Path
 ) -> dict[str, AnnotatedImage]:
     """Images of all splits by name; a name must belong to one image only."""
-    images: dict[str, AnnotatedImage] = {}
-    for image in (image for split in splits.values() for image in split):
-        first = images.setdefault(image.name, image)
-        if first.path != image.path:
-            raise InputError(
-                f"{image.path} and {first.path} would both be "
-                f"{folder / image.name}: rename one"
-            )
+    images = _check_names([i for split in splits.values() for i in split], folder)
     for name, image in images.items():
         existing = folder / name
         if existing.exists() and not _is_same_image(image, existing):
@@ -235,6 +294,20 @@ def _images_by_name(
                 "remove it or choose another DST"
             )
     return images
+
+
+def _check_names(
+    images: Iterable[AnnotatedImage], folder: Path = Path("images")
+) -> dict[str, AnnotatedImage]:
+    by_name: dict[str, AnnotatedImage] = {}
+    for image in images:
+        first = by_name.setdefault(image.name, image)
+        if first.path != image.path:
+            raise InputError(
+                f"{image.path} and {first.path} would both be "
+                f"{folder / image.name}: rename one"
+            )
+    return by_name
 
 
 def _is_same_image(image: AnnotatedImage, file: Path) -> bool:

@@ -17,13 +17,17 @@ from .conversion import (
     Box,
     ConvertedSplit,
     Dropped,
+    Faults,
+    check_annotated_once,
     choose_classes,
     image_size,
+    images_by_key,
     names_below,
     progress_bar,
     read_text,
     write_coco,
 )
+from .source_files import IMAGE_SUFFIXES, SourceFiles, count_and_list
 from .splits import RandomSplit
 
 #: Minimum number of points by shape type. Other types have no box and are dropped.
@@ -38,9 +42,10 @@ def labelme_to_coco(
     """Convert a folder of labelme files to COCO.
 
     Each shape gets its bounding box. Shapes of an image with the same label and
-    ``group_id`` are parts of one object and share a box. Points and lines are dropped.
-    If the file at ``imagePath`` is missing, the copy in ``imageData`` is used. Output
-    is written by :func:`.conversion.write_coco`, after all files are read.
+    ``group_id`` are parts of one object and share a box. Points and lines are dropped;
+    shapes of the label ``__ignore__`` are regions to ignore, for each class. If the
+    file at ``imagePath`` is missing, the copy in ``imageData`` is used. Output is
+    written by :func:`.conversion.write_coco`, after all files are read.
 
     Args:
         src (Path): Folder with ``*.json`` files, at any depth.
@@ -50,31 +55,36 @@ def labelme_to_coco(
             labels that occur, sorted.
 
     Raises:
-        InputError: Naming the file and line that cannot be read.
+        InputError: Naming the files and lines that cannot be read, the first ten.
     """
     if not isinstance(splits, RandomSplit):
         raise InputError(
             f"--splits {' '.join(splits)}: labelme files have no splits of their own: "
             "give shares, as in train=0.8 val=0.2"
         )
-    output = (dst / "annotations").resolve()
-    files = sorted(f for f in src.rglob("*.json") if f.resolve().parent != output)
+    source, faults = SourceFiles(dst), Faults()
+    files = source.find(src, (".json",))
     if not files:
         raise InputError(f"{src} has no *.json: SRC must be a folder of labelme files")
-    images = [_read(file) for file in progress_bar(files)]
-    first: dict[Path, Path] = {}
-    for file, image in zip(files, images, strict=True):
-        if (other := first.setdefault(image.path, file)) != file:
-            raise InputError(
-                f"{file} and {other} both annotate {image.path}: merge them into one"
-            )
-    names = names_below(first, Path(os.path.normpath(src)))
+    images = []
+    for file in progress_bar(files):
+        with faults.collect():
+            images.append(_read(file, faults))
+    if not faults.messages:
+        check_annotated_once(files, images)
+    faults.check()
+    names = names_below([image.path for image in images], Path(os.path.normpath(src)))
     for image in images:
         image.name = names[image.path]
+    photos = {Path(os.path.normpath(p)) for p in source.find(src, IMAGE_SUFFIXES)}
+    notes = source.notes()
+    if unused := sorted(photos - names.keys()):
+        notes.append(count_and_list("photos without JSON left out", unused))
     return write_coco(
-        splits({image.name: image for image in images}),
+        splits(images_by_key(images, lambda image: image.name)),
         choose_classes(images, classes),
         dst,
+        notes,
     )
 
 
@@ -94,15 +104,18 @@ class _LineDecoder(json.JSONDecoder):
         self.scan_once = json.scanner.py_make_scanner(self)
 
 
-def _read(file: Path) -> AnnotatedImage:
+def _read(file: Path, faults: Faults) -> AnnotatedImage:
     document = _read_document(file)
     path, size, read = _find_image(file, document)
     image = AnnotatedImage(path, path.name, size, [], read=read)
     parts: dict[tuple, Box] = {}
     for shape in document["shapes"]:
-        box = _read_shape(file, shape)
+        box = None
+        with faults.collect():
+            box = _read_shape(file, shape)
         if isinstance(box, Dropped):
             image.dropped.append(box)
+        if not isinstance(box, Box):
             continue
         key = (box.name, shape.get("group_id"))
         if key[1] is not None and key in parts:

@@ -20,19 +20,23 @@ def summary(results: dict[str, ConvertedSplit]) -> str:
     for group, item in rows:
         counts = [column.get((group, item), 0) for column in columns.values()]
         table.add_row([f"  {item}" if item else group, *counts, sum(counts)])
-    return "\n".join([str(table), *_list_dropped(results), *_list_shared(results)])
+    notes = [note for result in results.values() for note in result.notes]
+    lines = [*_list_dropped(results), *_list_shared(results), *notes]
+    return "\n".join([str(table), *lines])
 
 
 def _count(result: ConvertedSplit) -> dict[tuple[str, str], int]:
     """Counts of a split by group and item; the item of a group's total is empty."""
     coco, per_class = result.coco, count_boxes(result.coco)
-    with_boxes = {ann["image_id"] for ann in coco["annotations"]}
+    with_boxes = {a["image_id"] for a in coco["annotations"] if not a["iscrowd"]}
+    ignored = len(coco["annotations"]) - sum(per_class.values())
     reasons = Counter(dropped.reason for dropped in result.dropped)
     return {
         ("images", ""): len(coco["images"]),
         ("images", "without boxes"): len(coco["images"]) - len(with_boxes),
-        ("boxes", ""): len(coco["annotations"]),
+        ("boxes", ""): sum(per_class.values()),
         **{("boxes", name): count for name, count in per_class.items()},
+        **({("ignored regions, for each class", ""): ignored} if ignored else {}),
         ("boxes clipped to the image", ""): result.clipped,
         ("dropped", ""): len(result.dropped),
         **{("dropped", reason): count for reason, count in sorted(reasons.items())},

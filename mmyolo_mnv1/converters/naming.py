@@ -1,11 +1,29 @@
 """Tensor names of two projects: comparison, and the names of batch normalisation."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
 from ..errors import InputError
 
 #: Tensors of ``torch.nn.BatchNorm2d`` in the order of its state dict.
 BN_NAMES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+T = TypeVar("T")
+
+
+def strip_prefix(tensors: Mapping[str, T], name: str) -> dict[str, T]:
+    """Remove the prefix of a wrapper, such as ``module.`` or ``model.model.``.
+
+    Args:
+        tensors (Mapping[str, T]): Tensors by name.
+        name (str): Name of one of them without the prefix.
+
+    Returns:
+        dict[str, T]: The same tensors; names without the prefix are kept.
+    """
+    full = min((key for key in tensors if f".{key}".endswith(f".{name}")), default=name)
+    prefix = full.removesuffix(name)
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}
 
 
 def check_names(

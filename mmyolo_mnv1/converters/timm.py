@@ -10,14 +10,15 @@ from torch import Tensor
 
 from ..weights import load_tensors
 from .mobilenet_v1 import STAGES, classifier_meta, conv_shapes, rename
-from .naming import BN_NAMES
+from .naming import BN_NAMES, strip_prefix
 
 
 def timm_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
     """Load a MobileNetV1 classifier of timm and rename its tensors.
 
     Args:
-        path (Path): A state dict in ``.safetensors`` or ``torch.save`` format.
+        path (Path): A state dict in ``.safetensors`` or ``torch.save`` format; names
+            may have the prefix of a wrapper.
 
     Returns:
         tuple[dict[str, Tensor], dict]: State dict in float32, and its meta; see
@@ -28,7 +29,8 @@ def timm_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
             missing or of another shape. ``mobilenetv1_100h``, with its additional
             layer, is refused.
     """
-    state_dict = rename(path, load_tensors(path), _names())
+    tensors = strip_prefix(load_tensors(path), "conv_stem.weight")
+    state_dict = rename(path, tensors, _names())
     for name, tensor in state_dict.items():
         is_counter = name.endswith("num_batches_tracked")
         dtype = torch.int64 if is_counter else torch.float32

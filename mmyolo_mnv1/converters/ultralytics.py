@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..models.scales import SCALES
 from ..weights import Inert, load_inert
-from .naming import BN_NAMES, check_names
+from .naming import BN_NAMES, check_names, strip_prefix
 from .yolo11_names import DETECT, HEAD, LAYERS, tensor_names
 
 #: Names that a checkpoint of Ultralytics may contain; none is imported.
@@ -45,6 +45,10 @@ OTHER_VERSIONS = {
     "C2f": "YOLOv8",
     "C3": "YOLOv5",
 }
+#: Keys of a checkpoint that may hold the model or its state dict.
+NESTED = ("ema", "model", "state_dict", "model_state_dict")
+#: A tensor of YOLO11's head, by its name in the list of layers.
+DFL = f"{DETECT.removeprefix('model.')}.dfl.conv.weight"
 NOT_YOLO11 = "the tensors are not those of YOLO11"
 BN_EPS = 1e-3
 
@@ -71,19 +75,23 @@ def read_ultralytics(path: Path) -> UltralyticsCheckpoint:
 
     Args:
         path (Path): A ``.pt`` file: a checkpoint, whose EMA is preferred, a pickled
-            model, or a state dict.
+            model, or a state dict. The state dict may be inside a dict, and its names
+            may have a prefix such as ``module.`` or ``model.``.
 
     Raises:
         InputError: If the file is not a checkpoint, is truncated, would run code, or
             holds another task or model.
     """
     model, version = load_inert(path, ALLOWED), None
-    if isinstance(model, dict) and ("model" in model or "ema" in model):
-        version = model.get("version")
-        model = model.get("ema") or model.get("model")
-    if isinstance(model, dict) and f"{DETECT}.dfl.conv.weight" in model:
-        tensors = {k: t for k, t in model.items() if isinstance(t, Tensor)}
-        return UltralyticsCheckpoint(tensors, version=version)
+    while isinstance(model, dict):
+        version = model.get("version", version)
+        if any(isinstance(name, str) and name.endswith(DFL) for name in model):
+            tensors = {k: t for k, t in model.items() if isinstance(t, Tensor)}
+            layers = strip_prefix(tensors, DFL)
+            tensors = {f"model.{name}": t for name, t in layers.items()}
+            return UltralyticsCheckpoint(tensors, version=version)
+        nested = [model.get(key) for key in NESTED]
+        model = next((v for v in nested if isinstance(v, (dict, Inert)) and v), None)
     if not isinstance(model, Inert):
         raise InputError(f"{path} holds no YOLO11: give a .pt file of Ultralytics")
     task = type(model).__name__
@@ -209,8 +217,17 @@ def _check_layers(path: Path, layers: dict[str, Inert]) -> None:
 
 
 def _find_scale(tensors: dict[str, Tensor], stem: str, second_block: str) -> str:
-    """Scale by the width of the stem and by whether C2PSA has a second block."""
-    width = tensors[stem].shape[0] if stem in tensors else None
+    """Scale by the width of the stem and by whether C2PSA has a second block.
+
+    Raises:
+        InputError: If no scale fits, or the network does not take 3 channels.
+    """
+    width, channels, *_ = tensors[stem].shape if stem in tensors else (None, 3)
+    if channels != 3:
+        raise InputError(
+            f"{stem} has {channels} input channel(s): only networks for RGB photos, "
+            "with 3, are converted: train one with channels: 3"
+        )
     blocks = 2 if second_block in tensors else 1
     for letter, scale in SCALES.items():
         if scale.channels(64) == width and scale.blocks(2) == blocks:

@@ -234,3 +234,47 @@ def test_command_line_refuses(labelme, tmp_path, tool):
     assert len(done.stderr.strip().splitlines()) == 1
     assert "a.json:5: label is None" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_ignore_is_no_class_but_an_ignored_region(labelme, tmp_path, tool):
+    region = dict(CAT, label="__ignore__", points=[[1, 2], [11, 22]])
+    annotate(labelme, "a", CAT, dict(CAT, label="dog"), region)
+    done = tool(TOOL, labelme, tmp_path / "out", "--splits", "all=1")
+    assert done.returncode == 0, done.stderr
+    rows = [text.strip("| ").split() for text in done.stdout.splitlines()]
+    assert ["boxes", "|", "2", "|", "2"] in rows
+    assert ["ignored", "regions,", "for", "each", "class", "|", "2", "|", "2"] in rows
+    document = json.loads((tmp_path / "out/annotations/all.json").read_text())
+    assert [c["name"] for c in document["categories"]] == ["cat", "dog"]
+    ignored = [a for a in document["annotations"] if a["iscrowd"]]
+    assert [(a["category_id"], a["bbox"]) for a in ignored] == [
+        (1, [1, 2, 10, 20]),
+        (2, [1, 2, 10, 20]),
+    ]
+    classes = ["__ignore__", "dog", "cat"]
+    results = labelme_to_coco(labelme, tmp_path / "named", ALL, classes)
+    assert count_boxes(results["train"].coco) == {"dog": 1, "cat": 1}
+
+
+def test_only_ignored_regions_are_no_boxes(labelme):
+    annotate(labelme, "a", dict(CAT, label="__ignore__"))
+    refused(labelme, "no box in 2 images")
+    refused(labelme, "no box in 2 images", classes=["cat"])
+
+
+def test_photos_without_json_are_counted(labelme, tmp_path, tool):
+    for name in ("c.jpg", "d.PNG", "sub/e.jpg", "f.webp"):
+        (labelme / name).parent.mkdir(exist_ok=True)
+        (labelme / name).write_bytes(b"any")
+    done = tool(TOOL, labelme, tmp_path / "out", "--splits", "all=1")
+    assert done.returncode == 0, done.stderr
+    assert (
+        f"4 photos without JSON left out: {labelme}/c.jpg, {labelme}/d.PNG, "
+        f"{labelme}/f.webp, …"
+    ) in done.stdout
+
+
+def test_all_faults_of_all_files_are_listed(labelme):
+    annotate(labelme, "a", CAT, dict(CAT, label=""), dict(CAT, points=None))
+    (labelme / "b.jpg").unlink()
+    refused(labelme, "3 faults: ", "label is ''", "points of 'cat'", "b.jpg not found")

@@ -222,3 +222,169 @@ def test_command_line_refuses(voc, tmp_path, tool):
     done = tool(TOOL, voc, tmp_path / "out", "--splits", "train")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1 and "b.xml:3" in done.stderr
+
+
+def save(path, xml=XML):
+    """A photo, and its XML file if it has one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(path)
+    if xml:
+        path.with_suffix(".xml").write_text(xml)
+
+
+def names(result):
+    return [image["file_name"] for image in result.coco["images"]]
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    ["bmp", "png", "PNG", "jpeg", "JPEG", "Jpg", "webp", "tif", "TIFF", "gif", "jfif"],
+)
+def test_photos_of_any_format_and_case(voc, tmp_path, suffix):
+    (voc / "JPEGImages/b.jpg").unlink()
+    form = {"jfif": "JPEG", "jpg": "JPEG", "tif": "TIFF"}.get(suffix.lower(), suffix)
+    image = Image.fromarray(np.zeros((48, 64, 3), np.uint8))
+    image.save(voc / f"JPEGImages/b.{suffix}", form)
+    result = voc_to_coco(voc, tmp_path / "out", ["train"])["train"]
+    assert names(result) == ["a.jpg", f"b.{suffix}"]
+    assert (tmp_path / f"out/images/b.{suffix}").is_file()
+
+
+@pytest.mark.parametrize("filename", ["photo 7.png", "C:\\x\\photo 7.png", "photo 7"])
+def test_photo_by_the_filename_in_the_xml(voc, tmp_path, filename):
+    (voc / "JPEGImages/b.jpg").rename(voc / "JPEGImages/photo 7.png")
+    damage(voc, "<size>", f"<filename>{filename}</filename><size>")
+    result = voc_to_coco(voc, tmp_path / "out", ["train"])["train"]
+    assert names(result) == ["a.jpg", "photo 7.png"]
+
+
+def test_the_name_of_the_xml_goes_before_the_filename(voc, tmp_path):
+    damage(voc, "<size>", "<filename>a.jpg</filename><size>")
+    result = voc_to_coco(voc, tmp_path / "out", ["train"])["train"]
+    assert names(result) == ["a.jpg", "b.jpg"]
+
+
+def test_of_two_formats_the_filename_chooses(voc, tmp_path):
+    save(voc / "JPEGImages/b.png", None)
+    assert names(voc_to_coco(voc, tmp_path / "1", ["train"])["train"])[1] == "b.jpg"
+    damage(voc, "<size>", "<filename>b.png</filename><size>")
+    assert names(voc_to_coco(voc, tmp_path / "2", ["train"])["train"])[1] == "b.png"
+
+
+def test_two_xml_files_of_one_photo_are_refused(voc, tmp_path):
+    (voc / "JPEGImages/b.jpg").unlink()
+    damage(voc, "<size>", "<filename>a.jpg</filename><size>")
+    with pytest.raises(InputError, match=r"b.xml and .*a.xml both annotate .*a.jpg"):
+        voc_to_coco(voc, tmp_path / "out", ["train"])
+
+
+def test_photos_and_xml_in_one_folder(tmp_path):
+    for name in "abcd":
+        save(tmp_path / f"ds/{name}.jpg")
+    results = voc_to_coco(tmp_path / "ds", tmp_path / "out", RandomSplit({"all": 1}))
+    assert names(results["all"]) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("photos", "xmls"),
+    [("images", "annotations"), ("Images", "xml"), ("images", "labels/x"), ("", "xml")],
+)
+def test_photos_and_xml_in_two_folders(tmp_path, photos, xmls):
+    for name in "ab":
+        save(tmp_path / f"ds/{photos}/{name}.png", None)
+        (tmp_path / f"ds/{xmls}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"ds/{xmls}/{name}.xml").write_text(XML)
+    results = voc_to_coco(tmp_path / "ds", tmp_path / "out", RandomSplit({"all": 1}))
+    assert names(results["all"]) == ["a.png", "b.png"]
+
+
+def test_layout_of_roboflow(tmp_path):
+    for split in ("train", "valid", "test"):
+        for name in "ab":
+            save(tmp_path / f"rf/{split}/{name}.jpg")
+    results = voc_to_coco(tmp_path / "rf", tmp_path / "out", ["train", "val", "test"])
+    assert names(results["train"]) == ["train/a.jpg", "train/b.jpg"]
+    assert names(results["val"]) == ["valid/a.jpg", "valid/b.jpg"]
+    split = RandomSplit({"train": 0.5, "val": 0.5})
+    results = voc_to_coco(tmp_path / "rf", tmp_path / "anew", split)
+    assert sum(len(names(result)) for result in results.values()) == 6
+    with pytest.raises(InputError, match=r"takes \['test', 'train', 'valid'\]"):
+        voc_to_coco(tmp_path / "rf", tmp_path / "none", ["minival"])
+
+
+def test_subfolders_of_annotations_and_images(tmp_path):
+    for split in ("train", "val"):
+        save(tmp_path / f"ds/JPEGImages/{split}/a.jpg", None)
+        (tmp_path / f"ds/Annotations/{split}").mkdir(parents=True)
+        (tmp_path / f"ds/Annotations/{split}/a.xml").write_text(XML)
+    results = voc_to_coco(tmp_path / "ds", tmp_path / "out", ["train", "val"])
+    assert names(results["train"]) == ["train/a.jpg"]
+    assert names(results["val"]) == ["val/a.jpg"]
+
+
+def test_masks_of_the_same_name_are_no_photos(voc, tmp_path):
+    save(voc / "SegmentationClass/a.png", None)
+    result = voc_to_coco(voc, tmp_path / "out", ["train"])["train"]
+    assert names(result) == ["a.jpg", "b.jpg"]
+    assert not result.notes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("my photo 1", "my photo 1 -1", "my photo 1  1", "my photo 1.jpg"),
+        *("my photo 1.JPG", "my photo 1.xml", "JPEGImages/my photo 1.jpg"),
+        *("/home/x/VOC/JPEGImages/my photo 1.jpg", "JPEGImages\\my photo 1.jpg"),
+    ],
+)
+def test_lines_of_image_sets(voc, tmp_path, line):
+    save(voc / "JPEGImages/my photo 1.jpg", None)
+    (voc / "Annotations/my photo 1.xml").write_text(XML)
+    (voc / "ImageSets/Main/train.txt").write_text(f"a  1\n{line}\n._a\n")
+    result = voc_to_coco(voc, tmp_path / "out", ["train"])["train"]
+    assert names(result) == ["a.jpg", "my photo 1.jpg"]
+    assert result.notes[0].startswith("1 hidden or system files passed over: ")
+
+
+def test_a_name_listed_twice_in_two_ways_is_refused(voc, tmp_path):
+    (voc / "ImageSets/Main/train.txt").write_text("a\nb\na.jpg\n")
+    with pytest.raises(InputError, match=r"train.txt:3: a.jpg stands on line 1"):
+        voc_to_coco(voc, tmp_path / "out", ["train"])
+
+
+def test_photos_without_xml_are_counted_in_a_split_by_shares(voc, tmp_path, tool):
+    for name in "wxyz":
+        save(voc / f"JPEGImages/{name}.jpg", None)
+    done = tool(TOOL, voc, tmp_path / "out", "--splits", "all=1")
+    assert done.returncode == 0, done.stderr
+    folder = voc / "JPEGImages"
+    assert (
+        f"4 photos without XML left out: {folder}/w.jpg, {folder}/x.jpg, "
+        f"{folder}/y.jpg, …"
+    ) in done.stdout
+    result = voc_to_coco(voc, tmp_path / "listed", ["train"])["train"]
+    assert not result.notes
+
+
+def test_all_faults_of_all_files_are_listed(voc, tmp_path):
+    damage(voc, "<name>cat</name>", "")
+    damage(voc, "<xmin>60</xmin>", "<xmin>x</xmin>")
+    (voc / "JPEGImages/a.jpg").write_bytes(b"no photo")
+    (voc / "ImageSets/Main/train.txt").write_text("a\nb\nc\n")
+    with pytest.raises(InputError) as error:
+        voc_to_coco(voc, tmp_path / "out", ["train"])
+    message = str(error.value)
+    for words in ("4 faults: ", "c.xml not", "a.jpg is no", "b.xml:3", "b.xml:10"):
+        assert words in message, message
+    assert "\n" not in message
+
+
+def test_the_same_split_by_shares_as_ever(tmp_path):
+    for name in range(10):
+        save(tmp_path / f"ds/JPEGImages/{name}.jpg", None)
+        (tmp_path / "ds/Annotations").mkdir(exist_ok=True)
+        (tmp_path / f"ds/Annotations/{name}.xml").write_text(XML)
+    split = RandomSplit({"train": 0.7, "val": 0.3})
+    results = voc_to_coco(tmp_path / "ds", tmp_path / "out", split)
+    chosen = split({str(i): f"{i}.jpg" for i in range(10)})
+    assert {k: names(v) for k, v in results.items()} == chosen

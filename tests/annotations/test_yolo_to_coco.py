@@ -180,7 +180,7 @@ def test_photos_in_two_splits_are_reported(yolo, tmp_path, tool):
     ("line", "words"),
     [
         ("0 0.5 0.5 0.5", ["4 numbers"]),
-        ("0 0.5 0.5 0.5 0.4 0.9", ["6 numbers"]),
+        ("0 0.5 0.5 0.5 0.4 1.9", ["1.9 is outside [0, 1]"]),
         ("0 0.1 0.2 0.6 0.4 0.3 0.8 0.5", ["8 numbers"]),
         ("0 0.5 0.5 0.5 x", ["'x' is no number"]),
         ("cat 0.5 0.5 0.5 0.4", ["'cat' is no number"]),
@@ -271,3 +271,234 @@ def test_command_line_refuses(yolo, tmp_path, tool):
     done = tool(TOOL, yolo / "data.yaml", tmp_path / "file" / "out")
     assert done.returncode == 1 and "file/out cannot be written" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def boxes_of(result):
+    """Class name of the first box of each photo, or None."""
+    coco = result.coco
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    first = {}
+    for ann in coco["annotations"]:
+        first.setdefault(ann["image_id"], names[ann["category_id"]])
+    return {i["file_name"]: first.get(i["id"]) for i in coco["images"]}
+
+
+@pytest.mark.parametrize("place", ["store", "store/images/train", "pool/JPEGImages"])
+def test_a_linked_folder_of_images_keeps_its_boxes(yolo, tmp_path, place):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (yolo / "images/train").rename(tmp_path / place)
+    (yolo / "images/train").symlink_to(tmp_path / place)
+    results = yolo_to_coco(yolo / "data.yaml", tmp_path / "out")
+    assert boxes_of(results["train"]) == {"train/a.jpg": "cat", "train/empty.png": None}
+    assert boxes_of(results["val"]) == {"val/a.jpg": "rocket"}
+    assert not any(result.notes for result in results.values())
+
+
+def test_every_part_of_a_path_may_be_a_link(yolo, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(yolo)
+    (yolo / "images").rename(tmp_path / "photos")
+    (yolo / "images").symlink_to(tmp_path / "photos")
+    inner = tmp_path / "photos/train/a.jpg"
+    inner.rename(tmp_path / "b.jpg")
+    inner.symlink_to(tmp_path / "b.jpg")
+    results = yolo_to_coco(link / "data.yaml", tmp_path / "out")
+    assert boxes_of(results["train"])["train/a.jpg"] == "cat"
+    assert boxes_of(results["val"])["val/a.jpg"] == "rocket"
+
+
+def test_labels_behind_a_link(yolo, tmp_path):
+    for part in ("images", "labels"):
+        (tmp_path / "disk" / part).mkdir(parents=True)
+        (yolo / part / "train").rename(tmp_path / "disk" / part / "set")
+    (yolo / "images/train").symlink_to(tmp_path / "disk/images/set")
+    results = yolo_to_coco(yolo / "data.yaml", tmp_path / "out")
+    assert boxes_of(results["train"])["train/a.jpg"] == "cat"
+
+
+@pytest.mark.parametrize("folder", ["images/train", "Images", "JPEGImages/a/b"])
+def test_labels_beside_the_photos_inside_images(yolo, tmp_path, folder):
+    save_photo(yolo / "more" / folder / "x.jpg")
+    save_labels(yolo / "more" / folder / "x.txt", CAT)
+    edit(yolo / "data.yaml", "train: images/train", f"train: more/{folder}")
+    results = yolo_to_coco(yolo / "data.yaml", tmp_path / "out")
+    assert list(boxes_of(results["train"]).values()) == ["cat"]
+
+
+def test_a_folder_without_label_files_is_a_warning(yolo, tmp_path, tool):
+    for i in range(5):
+        save_photo(yolo / f"images/extra/{i}.jpg")
+    edit(yolo / "data.yaml", "images/train", "[images/train, images/extra]")
+    done = tool(TOOL, yolo / "data.yaml", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    extra = yolo / "images/extra"
+    assert (
+        f"5 photos of {extra} and no label file: {extra}/0.jpg, {extra}/1.jpg, "
+        f"{extra}/2.jpg, …\n"
+    ) in done.stdout
+
+
+def test_a_test_split_without_labels_is_a_warning(yolo, tmp_path):
+    save_photo(yolo / "images/test/x.jpg")
+    edit(yolo / "data.yaml", "nc: 2", "test: images/test")
+    results = yolo_to_coco(yolo / "data.yaml", tmp_path / "out")
+    assert list(boxes_of(results["test"]).values()) == [None]
+    (first, *_) = results["train"].notes
+    assert first.startswith("test has 1 images and no box (labels are looked for as ")
+
+
+def test_no_label_file_at_all_is_refused(yolo):
+    for path in yolo.rglob("*.txt"):
+        path.unlink()
+    refused(yolo, "train has 2 images and no box")
+    refused(yolo, "no box in 3 images", splits=RandomSplit({"all": 1}))
+
+
+def test_photos_linked_into_two_splits_are_reported(yolo, tmp_path, tool):
+    (yolo / "images/again").symlink_to("train")
+    (yolo / "labels/again").symlink_to("train")
+    edit(yolo / "data.yaml", "images/val", "images/again")
+    done = tool(TOOL, yolo / "data.yaml", tmp_path / "out")
+    assert "2 images are in both train and val" in done.stdout
+
+
+def make_cvat(root, prefix="data/"):
+    """Export "YOLO 1.1" of CVAT, where the folder data/ is only in the files."""
+    for name in "ab":
+        save_photo(root / f"obj_train_data/sub/{name}.jpg")
+        save_labels(root / f"obj_train_data/sub/{name}.txt", CAT)
+    lines = [f"{prefix}obj_train_data/sub/{name}.jpg" for name in "ab"]
+    (root / "train.txt").write_text("\n".join(lines))
+    (root / "obj.names").write_text("cat\n\nrocket\n")
+    (root / "obj.data").write_text(
+        "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\n"
+        "backup = backup/\n"
+    )
+
+
+@pytest.mark.parametrize("src", ["data.yaml", "obj.data"])
+@pytest.mark.parametrize("prefix", ["data/", "", "./"])
+def test_cvat_yolo_1_1(tmp_path, src, prefix):
+    root = tmp_path / "cvat"
+    make_cvat(root, prefix)
+    (root / "data.yaml").write_text("train: train.txt\nnames: [cat, rocket]\n")
+    results = yolo_to_coco(root / src, tmp_path / "out")
+    names = [f"obj_train_data/sub/{name}.jpg" for name in "ab"]
+    assert boxes_of(results["train"]) == dict.fromkeys(names, "cat")
+
+
+def test_darknet_data_file_is_checked(tmp_path):
+    make_cvat(tmp_path)
+    (tmp_path / "obj.names").unlink()
+    with pytest.raises(InputError, match=r"obj.data:3: names is no list of class"):
+        yolo_to_coco(tmp_path / "obj.data", tmp_path / "out")
+    with pytest.raises(InputError, match="no.data not found: give a data.yaml"):
+        yolo_to_coco(tmp_path / "no.data", tmp_path / "out")
+
+
+def test_a_score_as_sixth_number_is_read(yolo, tmp_path):
+    save_labels(yolo / "labels/train/a.txt", f"{CAT} 0.871", f"{CAT} 1", POLYGON)
+    result = yolo_to_coco(yolo / "data.yaml", tmp_path / "out")["train"]
+    assert result.coco["annotations"][0]["bbox"] == [112.75, 90, 225.5, 120]
+    assert count_boxes(result.coco) == {"cat": 1, "rocket": 1}
+    assert result.notes == ["2 boxes have a score, as predictions do: it is left out"]
+
+
+def test_all_bad_lines_of_all_files_are_listed(yolo):
+    save_labels(yolo / "labels/train/a.txt", CAT, "0,.5,.5,.1,.1", "0 1.02 .3 .1 .3")
+    save_labels(yolo / "labels/val/a.txt", "7 .5 .5 .1 .1", "9 .5 .5 .1 .1", "1")
+    (yolo / "images/train/empty.png").write_bytes(b"no photo")
+    refused(
+        yolo,
+        "6 faults (classes 7, 9 are not 0 to 1): ",
+        "train/a.txt:2: '0,.5,.5,.1,.1' is no number",
+        "train/a.txt:3: 1.02 is outside",
+        "empty.png is not a readable image",
+        "val/a.txt:1: class 7",
+        "val/a.txt:2: class 9",
+        "val/a.txt:3: 1 numbers",
+    )
+
+
+def test_of_many_bad_lines_the_first_ten_and_the_count(yolo):
+    save_labels(yolo / "labels/train/a.txt", *["5 .5 .5 .1 .1"] * 25)
+    refused(yolo, "25 faults (classes 5 are", "a.txt:10: class 5", "; and 15 more")
+    with pytest.raises(InputError) as error:
+        yolo_to_coco(yolo / "data.yaml", yolo.parent / "out")
+    assert "a.txt:11:" not in str(error.value)
+
+
+def test_all_missing_photos_of_a_list(yolo):
+    (yolo / "list.txt").write_text("a.jpg\nimages/train/a.jpg\nb.jpg\n")
+    edit(yolo / "data.yaml", "images/train", "list.txt")
+    refused(yolo, "2 faults: ", "list.txt:1: a.jpg not", "list.txt:3: b.jpg not")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/home/someone/ds", "C:\\Users\\some one\\ds", "../datasets/yolo", "~/none/yolo"],
+)
+def test_path_of_the_authors_machine(yolo, tmp_path, path):
+    edit(yolo / "data.yaml", "path: .", f"path: {path}")
+    results = yolo_to_coco(yolo / "data.yaml", tmp_path / "out")
+    assert boxes_of(results["val"]) == {"val/a.jpg": "rocket"}
+    (note,) = results["train"].notes
+    assert note == f"{yolo}/data.yaml: path {path} not found: {yolo} is used"
+
+
+@pytest.mark.parametrize("start", ["/content/ds", "C:\\Users\\x\\ds", "D:/ds"])
+def test_entries_of_the_authors_machine(yolo, tmp_path, start):
+    (yolo / "list.txt").write_text(f"{start}/images/train/a.jpg\n")
+    edit(yolo / "data.yaml", "images/train", "list.txt")
+    edit(yolo / "data.yaml", "images/val", f"'{start}/images/val'")
+    results = yolo_to_coco(yolo / "data.yaml", tmp_path / "out")
+    assert boxes_of(results["train"]) == {"train/a.jpg": "cat"}
+    assert boxes_of(results["val"]) == {"val/a.jpg": "rocket"}
+    start = start.replace("\\", "/")
+    assert results["train"].notes == [f"{start} not found: {yolo} is used"]
+
+
+def test_missing_test_split_is_left_out_with_a_note(yolo, tmp_path):
+    edit(yolo / "data.yaml", "nc: 2", "test: ../test/images")
+    results = yolo_to_coco(yolo / "data.yaml", tmp_path / "out")
+    assert list(results) == ["train", "val"]
+    (note,) = results["train"].notes
+    assert note.startswith(f"{yolo}/data.yaml:4: test ") and note.endswith(": left out")
+    refused_out = yolo.parent / "other"
+    with pytest.raises(InputError, match="data.yaml:4: test .* not found"):
+        yolo_to_coco(yolo / "data.yaml", refused_out, ["test"])
+
+
+def test_all_missing_splits_in_one_message(yolo):
+    edit(yolo / "data.yaml", "images/train", "no/train")
+    edit(yolo / "data.yaml", "images/val", "no/val")
+    edit(yolo / "data.yaml", "nc: 2", "test: no/test")
+    refused(
+        yolo,
+        "3 faults: ",
+        "data.yaml:2: train ",
+        "data.yaml:3: val ",
+        "data.yaml:4: test ",
+    )
+
+
+def test_hidden_photos_in_a_list_are_passed_over(yolo, tmp_path):
+    hidden = yolo / "images/train/.ipynb_checkpoints/a-checkpoint.jpg"
+    save_photo(hidden)
+    lines = ["images/train/a.jpg", f"images/train/{hidden.parent.name}/{hidden.name}"]
+    (yolo / "list.txt").write_text("\n".join(lines))
+    edit(yolo / "data.yaml", "images/train", "list.txt")
+    result = yolo_to_coco(yolo / "data.yaml", tmp_path / "out")["train"]
+    assert list(boxes_of(result)) == ["train/a.jpg"]
+    assert result.notes == [f"1 hidden or system files passed over: {hidden}"]
+
+
+@pytest.mark.parametrize("value", [65537, 6])
+def test_exif_orientation_outside_1_to_8(yolo, tmp_path, value):
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x04\0\x01\0\0\0"
+    path = yolo / "images/train/a.jpg"
+    tag = exif + value.to_bytes(4, "little") + bytes(4)
+    Image.fromarray(photos.chelsea()).save(path, exif=tag)
+    coco = yolo_to_coco(yolo / "data.yaml", tmp_path / "out", ["train"])["train"].coco
+    size = coco["images"][0]["width"], coco["images"][0]["height"]
+    assert size == ((451, 300) if value == 65537 else (300, 451))

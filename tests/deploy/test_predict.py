@@ -224,11 +224,13 @@ def test_interrupted_run_keeps_its_results(folder, root, tmp_path):
     )
     process.stdin.write("photos/first.png\n" * 3)
     process.stdin.flush()
-    while not list(tmp_path.glob(".detections.json")):
+    end = time.monotonic() + 120
+    while not list(tmp_path.glob(".detections.*")):
+        assert time.monotonic() < end
         time.sleep(0.05)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    time.sleep(1)  # before it is told that nothing more comes
+    time.sleep(1)  # before the list ends
     process.stdin.close()
     out, _ = process.stdout.read(), process.wait(30)
     assert "interrupted" in out

@@ -8,6 +8,7 @@ import pytest
 from mmyolo_mnv1.environment import doctor
 
 
+@pytest.mark.slow
 def test_this_environment_is_fit(python):
     done = python("-m", "mmyolo_mnv1.environment.doctor")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,6 +15,12 @@ from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.models.build import build_model
 
 SIZE = 64
+#: A network with few distinct shapes: compilers build each kernel once.
+SMALL = {
+    "model.backbone.alpha": 0.01,
+    "model.neck.out_channels": (64, 64, 512),
+    "model.bbox_head.head_module.in_channels": (64, 64, 512),
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +47,7 @@ def train(root, digits, tmp_path_factory):
                 "train_dataloader.num_workers": 0,
                 "train_dataloader.persistent_workers": False,
                 "default_hooks.logger.interval": 1,
+                **SMALL,
                 **options,
             },
         )

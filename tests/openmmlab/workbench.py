@@ -20,7 +20,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import matplotlib
-import mmdet
 import mmyolo
 import numpy as np
 import torch
@@ -172,9 +171,12 @@ default_hooks = dict(logger=dict(interval=1))
         path = Path(package.__file__).parent / ".mim/tools" / script
         argv = [str(path), *map(str, args)]
         out = io.StringIO()
-        with fresh_process(self.folder), contextlib.redirect_stdout(out):
-            with patch.object(sys, "argv", argv):
-                runpy.run_path(str(path), run_name="__main__")
+        redirect, patched = (
+            contextlib.redirect_stdout(out),
+            patch.object(sys, "argv", argv),
+        )
+        with fresh_process(self.folder), redirect, patched:
+            runpy.run_path(str(path), run_name="__main__")
         return out.getvalue()
 
 

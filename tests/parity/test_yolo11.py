@@ -13,6 +13,7 @@ from mmyolo_mnv1.converters.ultralytics import (
 from mmyolo_mnv1.weights import save_checkpoint
 
 SHAPES = ((640, 640), (480, 352))
+SCALES = ["n", "s", *(pytest.param(s, marks=pytest.mark.slow) for s in "mlx")]
 
 
 @torch.no_grad()
@@ -54,7 +55,7 @@ def difference(a, b):
     return (a - b).abs().max().item()
 
 
-@pytest.mark.parametrize("scale", "nsmlx")
+@pytest.mark.parametrize("scale", SCALES)
 def test_outputs_and_round_trip(reference, detector, picture, report, tmp_path, scale):
     peer = reference(scale)
     path = tmp_path / "yolo11.pt"
@@ -127,6 +128,7 @@ def test_forms(reference, detector, picture, report, tmp_path, form, num_classes
     assert head <= 1e-4 and difference(boxes, ref_boxes) <= 1e-2
 
 
+@pytest.mark.train
 def test_checkpoint_of_a_training(peer, detector, picture, digits, tmp_path):
     """Checkpoints of Ultralytics' trainer, before and after it strips the file."""
     from ultralytics import YOLO

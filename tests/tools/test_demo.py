@@ -12,6 +12,7 @@ def test_demo_resumes_and_writes_pictures(root, tmp_path):
     text = f"""
 _base_ = {str(root / "configs/yolo11_mnv1_n_digits.py")!r}
 data_root = {str(tmp_path / "digits") + "/"!r}
+img_scale = (96, 96)
 loader = dict(
     num_workers=0, persistent_workers=False, dataset=dict(data_root=data_root)
 )

@@ -63,11 +63,11 @@ def test_counts_are_the_references(models, figures):
             checked += 1
     assert checked == 16
     for alpha, params in figures["mobilenet_v1"]["params_with_fc1000"].items():
-        found = counts[f"mobilenet_v1_{alpha}_8xb32_in1k"]
-        assert found["Parameters"] == params
+        count = counts[f"mobilenet_v1_{alpha}_8xb32_in1k"]
+        assert count["Parameters"] == params
         linear = 1000 * 1024 * float(alpha)
         mult_adds = figures["mobilenet_v1"]["mult_adds_millions"][alpha]["224"]
-        assert (found["FLOPs"] / 2 + linear) / 1e6 == pytest.approx(
+        assert (count["FLOPs"] / 2 + linear) / 1e6 == pytest.approx(
             mult_adds, abs=0.005
         )
 

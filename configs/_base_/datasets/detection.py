@@ -12,7 +12,7 @@ ann_files = dict(
     test="annotations/val.json",
 )
 img_dirs = dict(train="images/", val="images/", test="images/")
-dataset_type = "CheckedCocoDataset"
+dataset_type = "mmyolo.CheckedCocoDataset"
 ignore_classes = ()  # of the annotations, that are not to be learnt
 
 image_cache_gb = 2.0  # decoded training images kept in memory, by each process
@@ -86,7 +86,7 @@ pack = dict(
 )
 test_pipeline = [
     dict(type="LoadImageFromFile"),
-    dict(type="Letterbox", img_scale="${input_scale}", allow_scale_up=False),
+    dict(type="mmyolo.Letterbox", img_scale="${input_scale}", allow_scale_up=False),
     dict(type="LoadAnnotations", with_bbox=True, _scope_="mmdet"),
     pack,
 ]

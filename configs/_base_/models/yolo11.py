@@ -1,6 +1,7 @@
 # YOLO11; the number of classes follows from the dataset's classes.
 model = dict(
     type="YOLO11Detector",
+    _scope_="mmyolo",  # also where MMDetection's is the default, as in DetInferencer
     scale="m",
     default_num_classes="${num_classes}",
     channels_last=True,

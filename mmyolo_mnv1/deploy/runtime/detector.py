@@ -1,9 +1,11 @@
 """Detection with an exported model, without torch or OpenMMLab."""
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from ...errors import InputError, check_sides
@@ -37,6 +39,8 @@ class Detections(NamedTuple):
 
 class Detector:
     """Object detector that runs an exported model.
+
+    Several threads may use one detector at the same time, with every engine.
 
     Args:
         model (str, Path or Engine): File written by ``tools/deploy/export.py``:
@@ -82,21 +86,26 @@ class Detector:
         _check(self.nms)
         if self.metadata.form == "nms":
             self._check_nms_of_graph()
-        self._inputs: np.ndarray | None = None  # buffer, reused
+        self._buffers = threading.local()  # input of each thread, reused
         self.shape = tuple(shape or self.metadata.input_shape)
         if self.shape != self.metadata.input_shape:
             self._check_shape()
 
     def __call__(self, photo: np.ndarray) -> Detections:
-        """Detect objects in one image, (H, W, 3) uint8 BGR."""
+        """Detect objects in one image; see :meth:`detect`."""
         return self.detect([photo])[0]
 
     def detect(self, photos: Sequence[np.ndarray]) -> list[Detections]:
         """Detect objects in several images; a dynamic model takes them as one batch.
 
         Args:
-            photos (Sequence[np.ndarray]): (H, W, 3) uint8 BGR each, of any sizes.
+            photos (Sequence[np.ndarray]): uint8 images of any sizes: (H, W, 3) BGR,
+                (H, W, 4) BGRA, whose alpha is dropped, or (H, W) grey.
+
+        Raises:
+            InputError: If one is no such array.
         """
+        photos = [_to_bgr(photo) for photo in photos]
         step = len(photos) if self.engine.batched and self.metadata.dynamic else 1
         detections = []
         for start in range(0, len(photos), step or 1):
@@ -109,8 +118,10 @@ class Detector:
 
     def _detect(self, batch: list[LetterboxedImage]) -> list[Detections]:
         images = [each.image for each in batch]
-        self._inputs = normalise(images, self.metadata.preprocessing, self._inputs)
-        outputs = self.engine.run(self._inputs)
+        buffer = getattr(self._buffers, "inputs", None)
+        inputs = normalise(images, self.metadata.preprocessing, buffer)
+        self._buffers.inputs = inputs
+        outputs = self.engine.run(inputs)
         read = dict(raw=self._read_raw, nms=self._read_nms)[self.metadata.form]
         return [
             self._add_names(read(image, *output))
@@ -168,4 +179,31 @@ def _describe(nms: NMS) -> str:
     return (
         f"scores above {nms.score_threshold}, IoU {nms.iou_threshold}, "
         f"{nms.max_detections} detections"
+    )
+
+
+def _to_bgr(photo: np.ndarray) -> np.ndarray:
+    """Convert a grey or BGRA image to BGR.
+
+    Raises:
+        InputError: If it is no uint8 image.
+    """
+    if not isinstance(photo, np.ndarray):
+        given = type(photo).__name__
+        if photo is None:
+            given += ", as cv2.imread returns for a file that it cannot read"
+    elif photo.dtype != np.uint8:
+        given = f"an array of {photo.dtype}; convert it to 0..255 in uint8"
+    elif photo.size and photo.ndim == 2:
+        return cv2.cvtColor(photo, cv2.COLOR_GRAY2BGR)
+    elif photo.size and photo.ndim == 3 and photo.shape[2] == 1:
+        return cv2.cvtColor(photo[..., 0], cv2.COLOR_GRAY2BGR)
+    elif photo.size and photo.ndim == 3 and photo.shape[2] == 4:
+        return cv2.cvtColor(photo, cv2.COLOR_BGRA2BGR)
+    elif photo.size and photo.ndim == 3 and photo.shape[2] == 3:
+        return photo
+    else:
+        given = f"an array of shape {photo.shape}"
+    raise InputError(
+        f"photo is {given}: give a uint8 array (H, W, 3) BGR, (H, W, 4) BGRA or (H, W)"
     )

@@ -5,6 +5,7 @@ A runtime is imported when the first model of its format is loaded.
 
 import importlib
 import json
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ class RunOptions(NamedTuple):
 
 
 class Engine:
-    """A model, loaded and ready to run.
+    """A model, loaded and ready to run, by several threads at the same time.
 
     Args:
         path (Path): Model file.
@@ -189,14 +190,17 @@ class OpenVINOEngine(Engine):
         )
         if options.threads:
             config["INFERENCE_NUM_THREADS"] = options.threads
-        self._request = core.compile_model(model, "CPU", config).create_infer_request()
+        self._model = core.compile_model(model, "CPU", config)
+        self._requests = threading.local()  # a request serves one thread at a time
         if not model.has_rt_info([RT_INFO]):
             return {}
         return json.loads(model.get_rt_info([RT_INFO, "metadata"]).astype(str))
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
         """See the parent."""
-        outputs = self._request.infer([images], share_inputs=True)
+        if not hasattr(self._requests, "own"):
+            self._requests.own = self._model.create_infer_request()
+        outputs = self._requests.own.infer([images], share_inputs=True)
         return [outputs[name] for name in self.metadata.outputs]
 
 

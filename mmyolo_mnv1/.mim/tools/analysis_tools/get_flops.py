@@ -1,0 +1,1 @@
+../../../../tools/analysis_tools/get_flops.py

@@ -2,10 +2,10 @@
 
 import importlib.util
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -23,6 +23,17 @@ from ..errors import InputError
 from .machine import check_device
 
 PRECISIONS = ("fp32", "fp16", "bf16")
+
+
+#: Metadata of measured networks, whose outputs are not read.
+PLACEHOLDER = Metadata(
+    names=("object",),
+    strides=(8, 16, 32),
+    input_shape=(640, 640),
+    dynamic=False,
+    preprocessing=Preprocessing("rgb", (0.0,) * 3, (255.0,) * 3),
+    nms=NMS(score_threshold=0.0, iou_threshold=1.0, max_detections=1),
+)
 
 
 class Backend(NamedTuple):
@@ -89,52 +100,49 @@ def check_backend(name: str, options: RunOptions) -> None:
         raise InputError("backend compile: no C++ compiler: apt-get install g++")
 
 
+def export_for(
+    network: nn.Module, images: Tensor, name: str, options: RunOptions, folder: Path
+) -> Path:
+    """Export a network in the format of a backend that loads files.
+
+    Args:
+        network (nn.Module): Fused network on the CPU, with two outputs of any shape.
+        images (Tensor): Example input, (N, 3, H, W) float32; the file takes its shape.
+        name (str): Key of :data:`BACKENDS`, checked by :func:`check_backend`.
+        options (RunOptions): Device, precision, threads.
+        folder (Path): Output folder.
+
+    Returns:
+        Path: File for the engine of the backend.
+    """
+    backend = BACKENDS[name]
+    # TensorRT chooses the type of each layer from a float32 graph.
+    half = options.precision == "fp16" and backend.engine is OnnxRuntimeEngine
+    plan = ExportPlan([backend.form], half=half)
+    job = ExportJob(network, images, PLACEHOLDER, plan)
+    return export_network(job, folder, "network")[backend.form]
+
+
 def build_engine(
     network: nn.Module, images: Tensor, name: str, options: RunOptions
 ) -> Engine:
-    """Load a network into the engine of a backend, exported if the engine needs a file.
+    """Load a network into the engine of a backend, by a temporary file if it needs one.
 
     Args:
-        network (nn.Module): Fused network with two outputs of any shape, and an
-            attribute ``memory_format``. Its weights are not changed.
-        images (Tensor): Example input, (N, 3, H, W) float32; the engine takes its
-            shape.
-        name (str): Key of :data:`BACKENDS`, checked by :func:`check_backend`.
-        options (RunOptions): Device, precision, threads.
+        network (nn.Module): See :func:`export_for`; PyTorch's engines copy it, and need
+            its attribute ``memory_format``.
+        images (Tensor): See :func:`export_for`.
+        name (str): See :func:`export_for`.
+        options (RunOptions): See :func:`export_for`.
 
     Raises:
         InputError: If the runtime does not support the options.
     """
-    backend = BACKENDS[name]
-    metadata = _placeholder_metadata(tuple(images.shape[2:]))
-    if backend.form is None:
-        return backend.engine(network, metadata, options)
-    # TensorRT chooses the type of each layer from a float32 graph.
-    half = options.precision == "fp16" and backend.engine is OnnxRuntimeEngine
-    plan = ExportPlan([backend.form], half=half)
-    job = ExportJob(network.cpu(), images.cpu(), metadata, plan)
+    engine = BACKENDS[name].engine
+    if BACKENDS[name].form is None:
+        return engine(network, PLACEHOLDER, options)
     with TemporaryDirectory() as folder:
-        files = export_network(job, Path(folder), "network")
-        return backend.engine(files[backend.form], options)
-
-
-def prepare_network(
-    network: nn.Module, images: Tensor, name: str, options: RunOptions
-) -> Callable[[], Any]:
-    """Load a network as :func:`build_engine` does, with its input on the device.
-
-    Returns:
-        Callable[[], Any]: Runs the network on ``images``; see :meth:`.Engine.prepare`.
-    """
-    engine = build_engine(network, images, name, options)
-    return engine.prepare(images.cpu().numpy())
-
-
-def _placeholder_metadata(shape: tuple[int, int]) -> Metadata:
-    """Metadata of a network whose outputs are not read: only the shape is true."""
-    preprocessing = Preprocessing("rgb", (0.0,) * 3, (255.0,) * 3)
-    nms = NMS(score_threshold=0.0, iou_threshold=1.0, max_detections=1)
-    return Metadata(("object",), (8, 16, 32), shape, False, preprocessing, nms)
+        return engine(export_for(network, images, name, options, Path(folder)), options)
 
 
 def _find_missing(packages: Iterable[str]) -> list[str]:

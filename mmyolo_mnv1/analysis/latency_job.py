@@ -7,7 +7,10 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -15,10 +18,10 @@ from torch import nn
 from ..config import load_config
 from ..deploy.runtime.engines import RunOptions
 from ..engine.memory import keep_freed_memory
-from .backends import BACKENDS, prepare_network
+from .backends import BACKENDS, build_engine, export_for
 from .machine import Memory, set_threads
 from .subject import Subject
-from .worker import NETWORK, Runs
+from .worker import NETWORK, Runs, Worker
 
 PRE, POST = "preprocessing", "postprocessing"
 
@@ -56,31 +59,52 @@ class LatencyJob:
         keep_freed_memory()
         return {name: self._timed(run) for name, run in runs.items()}, facts
 
+    def build_subject(self, device: str) -> Subject:
+        """Build the subject with one thread: many processes do it at the same time."""
+        set_threads(1)
+        cfg = load_config(self.config, self.options)
+        subject = Subject(cfg, self.checkpoint, self.batch, device)
+        set_threads(self.run_options.threads)
+        return subject
+
     def _prepare_stages(self) -> tuple[dict[str, Callable], dict]:
-        subject = self._build_subject()
+        subject = self.build_subject(self.run_options.device)
         runs = {PRE: subject.preprocess, POST: subject.postprocess}
         return runs, dict(boxes=sum(map(len, subject.postprocess())))
 
     def _prepare_network(self) -> tuple[dict[str, Callable], dict]:
-        """Prepare the network; nothing else stays in memory."""
+        """Load the network; nothing else stays in memory."""
+        backend = BACKENDS[self.backend]
+        if backend.form:
+            import_module(backend.engine.module)  # not part of the network's memory
         memory = Memory(self.run_options.device)
-        subject = self._build_subject()
-        network, images = self.network(subject), subject.images
-        run = prepare_network(network, images, self.backend, self.run_options)
-        del subject, network, images
+        run = self._load_file() if backend.form else self._load_pytorch()
         run()  # compilation and caches
         peak = memory.peak(run)
-        if memory.cuda and BACKENDS[self.backend].form:
+        if memory.cuda and backend.form:
             peak = None  # allocated by the runtime, not by PyTorch
         return {NETWORK: run}, dict(peak_memory=peak)
 
-    def _build_subject(self) -> Subject:
-        """Build the subject with one thread: many processes do it at the same time."""
-        set_threads(1)
-        cfg = load_config(self.config, self.options)
-        subject = Subject(cfg, self.checkpoint, self.batch, self.run_options.device)
+    def _load_pytorch(self) -> Callable[[], object]:
+        subject = self.build_subject("cpu")
+        network, images = self.network(subject), subject.images
+        engine = build_engine(network, images, self.backend, self.run_options)
+        return engine.prepare(images.numpy())
+
+    def _load_file(self) -> Callable[[], object]:
+        """Load the network from a file that another process exports.
+
+        This process uses as much memory as one that never exports.
+        """
         set_threads(self.run_options.threads)
-        return subject
+        with TemporaryDirectory() as folder:
+            exporter = Worker(_Export(self, Path(folder)))
+            try:
+                exporter.wait()
+            finally:
+                exporter.close()
+            path, images = exporter.facts["path"], exporter.facts["images"]
+            return BACKENDS[self.backend].engine(path, self.run_options).prepare(images)
 
     def _timed(self, run: Callable[[], object]) -> Callable[[], float]:
         cuda = self.run_options.device == "cuda"
@@ -95,3 +119,17 @@ class LatencyJob:
             return 1000 * (time.perf_counter() - start)
 
         return time_once
+
+
+class _Export(NamedTuple):
+    """Task that exports the network of a job to a folder."""
+
+    job: LatencyJob
+    folder: Path
+
+    def prepare(self) -> tuple[Runs, dict]:
+        """See :meth:`.Task.prepare`."""
+        subject, options = self.job.build_subject("cpu"), self.job.run_options
+        network, images = self.job.network(subject), subject.images
+        path = export_for(network, images, self.job.backend, options, self.folder)
+        return {}, dict(path=path, images=images.numpy())

@@ -38,12 +38,13 @@ TOLERANCE = 0.01  # of coordinates outside [0, 1]
 
 @dataclass
 class DataYaml:
-    """A data.yaml: its fields, the line of each, and the dataset's folder."""
+    """A data.yaml: its fields, the line of each, the dataset's folder and labels."""
 
     path: Path
     fields: dict
     lines: dict[str, int]
     root: Path = Path()
+    labels: dict[Path, Path | None] = field(default_factory=dict)  # by image
     notes: list[str] = field(default_factory=list)
 
     def error(self, field: str, problem: str) -> InputError:
@@ -80,7 +81,7 @@ def yolo_to_coco(
     is_random = isinstance(splits, RandomSplit)
     paths = _list_splits(data, None if is_random else splits, files)
     all_paths = dict.fromkeys(path for split in paths.values() for path in split)
-    labels = {path: _find_labels(path) for path in all_paths}
+    labels = {path: data.labels[path] for path in all_paths}
     image_names = names_below(all_paths, data.root)
     reader, images = _LabelReader(classes), {}
     for path in progress_bar(all_paths):
@@ -214,7 +215,7 @@ def _list_splits(
         with (optional if is_optional else faults).collect():
             images = _list_images(data, split, files)
             # Links make several paths of one photo with the same labels.
-            real = {_real_paths(image): image for image in images}
+            real = {_real_paths(image, data.labels): image for image in images}
             for key, image in real.items():
                 listed.setdefault(key, image)
             found[split] = list(dict.fromkeys(listed[key] for key in real))
@@ -225,9 +226,12 @@ def _list_splits(
     return found
 
 
-def _real_paths(image: Path) -> tuple[str, str | None]:
-    labels = _find_labels(image)
-    return os.path.realpath(image), os.path.realpath(labels) if labels else None
+def _real_paths(image: Path, labels: dict[Path, Path | None]) -> tuple[str, str | None]:
+    """Paths behind links of an image and its label file, which is kept in ``labels``."""
+    if image not in labels:
+        labels[image] = next(filter(Path.is_file, _label_paths(image)), None)
+    found = labels[image]
+    return os.path.realpath(image), os.path.realpath(found) if found else None
 
 
 def _list_images(data: DataYaml, split: str, files: SourceFiles) -> list[Path]:
@@ -310,10 +314,6 @@ def _label_paths(image: Path) -> list[Path]:
     paths = [image, Path(os.path.realpath(image))]
     places = [p for path in paths for p in (image_folder(path, "labels"), path)]
     return list(dict.fromkeys(place.with_suffix(".txt") for place in places))
-
-
-def _find_labels(image: Path) -> Path | None:
-    return next(filter(Path.is_file, _label_paths(image)), None)
 
 
 def _note_unlabelled(labels: dict[Path, Path | None]) -> list[str]:

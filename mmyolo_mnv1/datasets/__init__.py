@@ -2,5 +2,6 @@
 
 from . import transforms
 from .coco import CheckedCocoDataset
+from .coco_metric import CheckedCocoMetric
 
-__all__ = ["CheckedCocoDataset", "transforms"]
+__all__ = ["CheckedCocoDataset", "CheckedCocoMetric", "transforms"]

@@ -3,11 +3,12 @@
 import os
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from math import isfinite
+from pathlib import Path
 
 from PIL import Image
 
 from ..errors import InputError
+from ..photos import decoded_size
 
 #: First bytes of a file by format, and the mark at its end; other bytes may follow.
 MARKS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
@@ -78,17 +79,18 @@ def _find_problems(coco: dict) -> Iterator[tuple[list, str, str]]:
         ]
         yield ids, f"ids of {part} have no text as {field}", "add it"
     for part in ("images", "annotations", "categories"):
-        ids = _repeated(item["id"] for item in coco.get(part, []))
+        ids = _repeated(item["id"] for item in coco.get(part, []) if "id" in item)
         yield ids, f"ids of {part} stand twice", "number them anew"
+    files = _repeated(image["file_name"] for image in coco["images"])
+    remedy = "merge their annotations into one entry"
+    yield files, "file names of images stand twice", remedy
     names = _repeated(category["name"] for category in coco["categories"])
     yield names, "names of categories stand twice", "merge them"
     for part, key in (("images", "image_id"), ("categories", "category_id")):
         known = {item["id"] for item in coco[part]}
-        ids = [a["id"] for a in annotations if a[key] not in known]
+        ids = [a.get("id") for a in annotations if a[key] not in known]
         problem = f"annotation ids have a {key} that is not in {part}"
         yield ids, problem, "list it or remove them"
-    ids = [a["id"] for a in annotations if not isfinite(sum(a["bbox"]) + a["area"])]
-    yield ids, "annotation ids have a bbox or an area that is no number", "mend them"
 
 
 def _repeated(values: Iterable[Hashable]) -> list:
@@ -115,7 +117,7 @@ def find_bad_boxes(coco: dict) -> str:
         elif min(x, y) < -TOLERANCE or max(x + w - width, y + h - height) > TOLERANCE:
             outside.append(ann)
     return "; ".join(
-        _count([f"annotation {a['id']}: {a['bbox']}" for a in anns], problem)
+        _count([f"annotation {a.get('id')}: {a['bbox']}" for a in anns], problem)
         for anns, problem in (
             (outside, "boxes reach out of their image"),
             (degenerate, "boxes are left out: below 1 px, outside, or of area 0"),
@@ -164,6 +166,27 @@ def find_bad_images(paths: Iterable[str]) -> dict[str, str]:
         except OSError:
             bad[path] = "missing"
     return bad
+
+
+def find_wrong_sizes(images: Iterable[dict]) -> dict[str, str]:
+    """Find images whose size, turned by EXIF, is not that of the annotations.
+
+    Args:
+        images (Iterable[dict]): ``img_path``, ``width`` and ``height`` of each.
+
+    Returns:
+        dict[str, str]: The problem by path, for these images only.
+    """
+    wrong = {}
+    for image in images:
+        try:
+            size = decoded_size(Path(image["img_path"]))
+        except (OSError, ValueError):
+            wrong[image["img_path"]] = "not readable as an image"
+            continue
+        if size != (image["width"], image["height"]):
+            wrong[image["img_path"]] = "of another size than the annotations give"
+    return wrong
 
 
 def describe_bad_images(bad: dict[str, str]) -> str:

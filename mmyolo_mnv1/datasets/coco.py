@@ -4,13 +4,15 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmdet.datasets.api_wrappers import COCO
 from mmengine.logging import print_log
 from mmyolo.datasets import YOLOv5CocoDataset
 from mmyolo.registry import DATASETS
 
-from ..errors import InputError
+from ..errors import PREFIX, InputError
+from ..photos import decoded_size
 from .checks import (
     check_classes,
     check_policy,
@@ -18,7 +20,9 @@ from .checks import (
     describe_bad_images,
     find_bad_boxes,
     find_bad_images,
+    find_wrong_sizes,
 )
+from .coco_file import number_annotations, read_json, repair
 
 HOW_TO_GET_COCO = (
     "set data_root and ann_files to your data, or get COCO 2017 from "
@@ -29,30 +33,42 @@ NOT_COCO = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class CheckedCOCO(COCO):
-    """COCO annotations whose file, ids, categories and boxes are checked.
+    """COCO annotations, repaired (:mod:`.coco_file`) and checked.
 
-    Boxes outside their image or without area are counted in a warning.
+    Training, validation, test, export and the evaluation report read them by this
+    class. Boxes outside their image or without area are counted in a warning.
 
     Args:
         annotation_file (str): Path of a COCO JSON file.
         ignore_classes (Sequence[str]): Categories to leave out. Defaults to none.
+        quiet (bool): Whether to leave the warning out. Defaults to False.
 
     Raises:
-        InputError: If the file is missing or is not COCO JSON, an id is repeated, or a
-            box refers to an image or a category that is not listed.
+        InputError: If the file is missing or is not COCO JSON, an id or a file name is
+            repeated, a field is no number, or a box refers to an image or a category
+            that is not listed.
     """
 
     def __init__(
-        self, annotation_file: str, ignore_classes: Sequence[str] = ()
+        self,
+        annotation_file: str,
+        ignore_classes: Sequence[str] = (),
+        quiet: bool = False,
     ) -> None:
         self.name = f"annotation file {annotation_file}"
         self.ignore_classes = tuple(ignore_classes)
         if not Path(annotation_file).is_file():
             raise InputError(f"{self.name} not found: {HOW_TO_GET_COCO}")
+        super().__init__()
         try:
-            super().__init__(annotation_file)
+            self.dataset = read_json(Path(annotation_file))
+            repair(self.dataset)
             problem = check_references(self.dataset)
             warning = problem or find_bad_boxes(self.dataset)
+            number_annotations(self.dataset)
+            self.createIndex()
+        except InputError as e:
+            raise InputError(f"{self.name}, {str(e).removeprefix(PREFIX)}") from None
         except NOT_COCO as e:
             raise InputError(
                 f"{self.name} is not COCO JSON ({type(e).__name__}: {e}): convert it "
@@ -60,8 +76,9 @@ class CheckedCOCO(COCO):
             ) from None
         if problem:
             raise InputError(f"{self.name}: {problem}")
-        if warning:
+        if warning and not quiet:
             _warn(f"{annotation_file}: {warning}")
+        self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs
 
     def get_cat_ids(
         self,
@@ -91,8 +108,9 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
             Defaults to none: a category that is not among the class names is refused.
         require_boxes (bool): Whether to refuse a file without boxes.
             Defaults to True.
-        verify_images (bool): Whether to look for missing and truncated images, by
-            reading the last bytes of every local image. Defaults to True.
+        verify_images (bool): Whether to look for missing and truncated images and
+            wrong sizes, by reading the first and last bytes of every local image.
+            Defaults to True.
         on_bad_image (str): What to do with these: ``'stop'`` refuses the data,
             ``'skip'`` leaves them out and logs a warning. Defaults to 'stop'.
         args, kwargs: See :class:`mmdet.datasets.CocoDataset`.
@@ -100,7 +118,7 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
     Raises:
         InputError: On loading, if the annotation file is missing, unreadable, or
             contradicts itself or the class names, no image or no box is left, or an
-            image is missing or truncated.
+            image is missing, truncated or of another size.
     """
 
     def __init__(
@@ -134,9 +152,35 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
             )
         return data_list
 
+    def prepare_data(self, idx: int) -> Any:
+        """Load a sample.
+
+        Raises:
+            InputError: If its image cannot be decoded.
+        """
+        try:
+            return super().prepare_data(idx)
+        except InputError:
+            raise
+        except Exception:
+            path = self.get_data_info(idx)["img_path"]
+            try:
+                decoded_size(Path(path))
+            except (OSError, ValueError) as e:
+                raise InputError(
+                    f"{path} cannot be decoded ({e}): restore it, or take it off the "
+                    "list"
+                ) from None
+            raise
+
     def _drop_bad_images(self, data_list: list[dict]) -> list[dict]:
-        """Refuse or leave out missing and truncated images."""
+        """Refuse or leave out missing and truncated images, and those of other sizes.
+
+        Sizes are compared with the annotations: the boxes of an image that was
+        resized or turned later would be wrong.
+        """
         bad = find_bad_images(info["img_path"] for info in data_list)
+        bad |= find_wrong_sizes(i for i in data_list if i["img_path"] not in bad)
         if not bad:
             return data_list
         problems = f"images listed in {self.ann_file}: {describe_bad_images(bad)}"

@@ -109,8 +109,11 @@ def check_guard() -> Row:
     """Check that mmyolo's guard against current mmcv releases is lifted or unneeded."""
     state = guard_state()
     remedy = "" if state == "lifted" else GUARD
-    if state == "in place" and _version("mmcv").startswith("2.0."):
+    mmcv = _version(FORKS["mmcv"]) or _version("mmcv")
+    if state == "in place" and mmcv.startswith("2.0."):
         return Row("mmyolo guard", "in place, accepts this mmcv")
+    if state == "in place" and not mmcv:
+        return Row("mmyolo guard", state, "mend mmcv first")
     if state == "unknown":
         remedy = f"{PIP} uninstall -y mmyolo && {GUARD}"
     return Row("mmyolo guard", state, remedy)
@@ -200,7 +203,7 @@ def _install_upstream(names: list[str], options: str = "") -> str:
 
 def _remedy(module: str) -> str:
     """Command that installs a module again, in the stack that provides it."""
-    is_upstream = module in UPSTREAM and _version(module)
+    is_upstream = module in UPSTREAM and any(map(_version, UPSTREAM))
     return _install_upstream([module]) if is_upstream else INSTALL
 
 

@@ -12,6 +12,7 @@ from mmengine.registry import init_default_scope
 from mmyolo.registry import DATASETS
 from pycocotools.coco import COCO
 
+from ..datasets.coco import CheckedCOCO
 from ..engine import YOLO11Runner
 from ..errors import InputError
 from ..weights import UNREADABLE, load_results, load_weights
@@ -58,11 +59,7 @@ def load_truth(cfg: Config) -> GroundTruth:
             f"{cfg.filename}: test_dataloader.dataset is a {type(dataset).__name__}: "
             "use CheckedCocoDataset"
         )
-    coco = COCO(dataset.ann_file)
-    for number, ann in enumerate(coco.dataset["annotations"], 1):
-        ann["id"] = number  # COCOeval reads id 0 as "no match"
-        ann.setdefault("iscrowd", 0)
-    coco.createIndex()
+    coco = CheckedCOCO(dataset.ann_file, quiet=True)
     if not coco.getAnnIds(catIds=dataset.cat_ids, iscrowd=False):
         raise InputError(
             f"annotation file {dataset.ann_file} has no box but crowds (iscrowd): "
@@ -98,7 +95,7 @@ def detect(cfg: Config, checkpoint: Path, ann_file: str) -> list[dict]:
         # A unique name: MMEngine shares loggers and visualizers between equal names.
         cfg.experiment_name, cfg.visualizer = Path(folder).name, None
         cfg.test_evaluator = dict(
-            type="mmdet.CocoMetric",
+            type="CheckedCocoMetric",
             ann_file=ann_file,
             format_only=True,
             outfile_prefix=f"{folder}/detections",

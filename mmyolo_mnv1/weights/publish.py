@@ -4,6 +4,7 @@ import hashlib
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,32 +37,44 @@ def publish_checkpoint(checkpoint: Path, out: Path, half: bool = False) -> Path:
         Path: The file that was written.
 
     Raises:
-        InputError: If the checkpoint cannot be loaded or has no ``state_dict``, or if
-            ``out`` is no usable name or cannot be written.
+        InputError: If the checkpoint cannot be loaded or has no ``state_dict`` and
+            ``meta``, or if ``out`` is no usable name or cannot be written.
     """
     loaded = load_checkpoint(checkpoint)
-    weights = loaded.get("state_dict") if isinstance(loaded, dict) else None
-    if not weights or not all(isinstance(w, Tensor) for w in weights.values()):
+    if not _is_checkpoint(loaded):
         raise InputError(
-            f"checkpoint {checkpoint} has no state_dict: give a checkpoint of a "
+            f"checkpoint {checkpoint} has no state_dict and meta: give one of a "
             "training"
         )
+    weights = dict(loaded["state_dict"])
     if half:
         weights = {name: _to_half(tensor) for name, tensor in weights.items()}
-    meta = {k: v for k, v in (loaded.get("meta") or {}).items() if k in META}
+    meta = {name: value for name, value in loaded["meta"].items() if name in META}
     buffer = io.BytesIO()
-    torch.save(dict(meta=meta, state_dict=dict(weights)), buffer)
+    torch.save(dict(meta=meta, state_dict=weights), buffer)
     digest = hashlib.sha256(buffer.getbuffer()).hexdigest()[:HASH_DIGITS]
     path = out.with_name(f"{out.name.removesuffix('.pth')}-{digest}.pth")
-    match = HASH.search(path.name)
-    if not match or match[1] != digest:
+    read = HASH.search(path.name)[1]
+    if read != digest:
         raise InputError(
-            f"{out}: PyTorch's hub would read {match and match[1]!r} as the hash: give "
-            "a name without a hyphen before digits and a dot"
+            f"{out}: PyTorch's hub would read {read!r} as the hash: give a name "
+            f"without '-{read}.'"
         )
     with atomic_write(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
     return path
+
+
+def _is_checkpoint(loaded: Any) -> bool:
+    """Whether a loaded object has named tensors and a dictionary of facts."""
+    parts = loaded if isinstance(loaded, dict) else {}
+    weights, meta = parts.get("state_dict"), parts.get("meta")
+    return (
+        isinstance(meta, dict)
+        and isinstance(weights, dict)
+        and bool(weights)
+        and all(isinstance(tensor, Tensor) for tensor in weights.values())
+    )
 
 
 def _to_half(tensor: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """MobileNetV1 in MMPreTrain, and backbones of MMPreTrain in the detector."""
 
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from mmyolo_mnv1.models import MobileNetV1
 from mmyolo_mnv1.weights import load_tensors
 
 MIM = Path(sys.executable).with_name("mim")
+#: Distribution of mmpretrain, OneDL's or upstream's.
+MMPRETRAIN = packages_distributions()["mmpretrain"][0]
 ALPHAS = (1.0, 0.75, 0.5, 0.25)
 
 
@@ -74,7 +77,7 @@ def photos(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(root, photos, python, tmp_path_factory) -> Path:
-    """A classifier that ``mim train onedl-mmpretrain`` trained for two iterations."""
+    """A classifier that ``mim train`` trained for two iterations."""
     folder = tmp_path_factory.mktemp("classifier")
     base = root / "configs/classification/mobilenet_v1_0.25_8xb32_in1k.py"
     (folder / "config.py").write_text(
@@ -97,7 +100,7 @@ default_hooks = dict(checkpoint=dict(interval=1))
 """
     )
     done = python(
-        *(MIM, "train", "onedl-mmpretrain", folder / "config.py"),
+        *(MIM, "train", MMPRETRAIN, folder / "config.py"),
         *("--work-dir", folder / "work"),
     )
     assert done.returncode == 0, done.stderr[-2000:]

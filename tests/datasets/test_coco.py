@@ -7,7 +7,9 @@ import cv2
 import pytest
 from mmyolo.registry import DATASETS
 
+from mmyolo_mnv1.datasets import CheckedCocoMetric
 from mmyolo_mnv1.datasets.checks import find_bad_boxes
+from mmyolo_mnv1.datasets.coco import CheckedCOCO
 from mmyolo_mnv1.errors import InputError
 
 CLASSES = tuple("0123456789")
@@ -185,8 +187,8 @@ def test_bad_images_can_be_skipped(copy, caplog):
 
 
 @pytest.mark.parametrize("form", [".png", ".webp", ".jpg"])
-def test_form_is_told_by_content(copy, form):
-    """A name may lie, and cameras append data of their own to a JPEG."""
+def test_format_is_detected_by_content(copy, form):
+    """File names may be wrong, and cameras append data to a JPEG."""
     path = copy / "train" / "000001.jpg"
     _, content = cv2.imencode(form, cv2.imread(str(path)))
     path.write_bytes(content.tobytes() + (b"trailer" * 60 if form == ".jpg" else b""))
@@ -217,9 +219,18 @@ def test_photos_to_test_on_need_no_boxes(copy, key):
         (lambda d: d["categories"][0].update(name="1"), "names of categories stand"),
         (lambda d: d["annotations"][0].update(area=float("nan")), "is no number"),
         (lambda d: d["annotations"][0].update(bbox=[float("nan")] * 4), "no number"),
-        (lambda d: d["annotations"][0].pop("area"), "KeyError: 'area'"),
-        (lambda d: d["annotations"][0].update(bbox=[1, 2]), "not COCO JSON"),
-        (lambda d: d["images"][0].pop("width"), "KeyError: 'width'"),
+        (
+            lambda d: d["annotations"][0].update(area="big"),
+            "annotation 1: area is 'big",
+        ),
+        (
+            lambda d: d["annotations"][0].update(bbox=[1, 2]),
+            "bbox is [1, 2]: give x, y",
+        ),
+        (lambda d: d["annotations"][0].update(bbox=None), "annotation 1: bbox is None"),
+        (lambda d: d["annotations"][0].update(iscrowd="no"), "iscrowd is 'no': give"),
+        (lambda d: d["annotations"][0].pop("image_id"), "KeyError: 'image_id'"),
+        (lambda d: d["images"][0].pop("width"), "image 1: width is None, it is no num"),
     ],
 )
 def test_fields_missing_or_wrong(copy, change, words):
@@ -230,3 +241,88 @@ def test_fields_missing_or_wrong(copy, change, words):
 def test_verification_can_be_switched_off(copy):
     (copy / "train" / "000001.jpg").unlink()
     assert len(load(copy, verify_images=False)) == 16
+
+
+def test_file_names_that_stand_twice(copy):
+    """The boxes of one entry would be background for the other."""
+
+    def change(document):
+        for image in document["images"][1:3]:
+            image["file_name"] = document["images"][0]["file_name"]
+
+    edit(copy, change)
+    words = "1 file names of images stand twice (000000.jpg): merge"
+    refused(copy, words, "train.json")
+
+
+def strip(document, field):
+    for ann in document["annotations"]:
+        ann.pop(field)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: strip(d, "iscrowd"),
+        lambda d: strip(d, "area"),
+        lambda d: [a.update(iscrowd=None, area=None) for a in d["annotations"]],
+        lambda d: [a.update(area=str(a["area"])) for a in d["annotations"]],
+        lambda d: [a.update(bbox=[*map(str, a["bbox"])]) for a in d["annotations"]],
+        lambda d: [i.update(width=str(i["width"])) for i in d["images"]],
+        lambda d: strip(d, "id"),
+        lambda d: [a.update(id=a["id"] - 1) for a in d["annotations"]],
+    ],
+    ids=[
+        "crowd",
+        "area",
+        "null",
+        "text area",
+        "text box",
+        "text size",
+        "no id",
+        "id 0",
+    ],
+)
+def test_fields_that_are_repaired(copy, change):
+    expected = [info["instances"] for info in load(copy)]
+    edit(copy, change)
+    repaired = [info["instances"] for info in load(copy)]
+    assert repaired == expected
+    coco = CheckedCOCO(str(copy / "annotations/train.json"))
+    assert [a["id"] for a in coco.dataset["annotations"]][0] == 1
+    assert {a["iscrowd"] for a in coco.dataset["annotations"]} == {0}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_encodings_of_windows(copy, encoding):
+    path = copy / "annotations/train.json"
+    expected, text = [i["instances"] for i in load(copy)], path.read_text()
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    path.write_bytes((mark + text).encode(encoding))
+    assert [i["instances"] for i in load(copy)] == expected
+
+
+def test_json_lines(copy):
+    path = copy / "annotations/train.json"
+    document = json.loads(path.read_text())
+    path.write_text("\n".join(json.dumps(i) for i in document["images"]))
+    refused(copy, "one JSON value a line (JSON lines)", "train.json")
+
+
+def test_sizes_that_differ_are_found_at_start_up(copy):
+    def change(document):
+        for image in document["images"][:2]:
+            image["width"] += 1
+
+    edit(copy, change)
+    words = "2 of another size than the annotations give ("
+    refused(copy, words, "000000.jpg, ", "restore them", "bad_images = 'skip'")
+
+
+def test_metric_reads_what_the_dataset_reads(copy):
+    """Annotation ids from 0 and no ``iscrowd``: as Roboflow exports them."""
+    path = copy / "annotations/train.json"
+    before = CheckedCocoMetric(str(path))._coco_api.dataset["annotations"]
+    edit(copy, lambda d: [a.update(id=a["id"] - 1) for a in d["annotations"]])
+    edit(copy, lambda d: strip(d, "iscrowd"))
+    assert CheckedCocoMetric(str(path))._coco_api.dataset["annotations"] == before

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.datasets.memory import allocate, image_cache, shared_batches
 from mmyolo_mnv1.datasets.transforms import channels_last_collate
+from mmyolo_mnv1.engine import YOLO11Runner
 
 BOUND = 100_000_000
 
@@ -91,6 +92,24 @@ def test_workers_forked_after_allocate_share_it(build):
     (cache,) = image_cache.caches.values()
     assert len(cache) == len(dataset) == 16
     assert len(batches) == 4 and all(map(is_shared, batches))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_runner_allocates_for_workers(build, workers):
+    loader = YOLO11Runner.build_dataloader(
+        dict(
+            dataset=build(),
+            sampler=dict(type="DefaultSampler", shuffle=False),
+            collate_fn=dict(type="channels_last_collate"),
+            batch_size=4,
+            num_workers=workers,
+            persistent_workers=True,
+        )
+    )
+    batches = list(loader)
+    assert [len(batch["inputs"]) for batch in batches] == [4] * 4
+    assert (shared_batches._shared is not None) == (workers > 0)
+    assert not workers or all(map(is_shared, batches))
 
 
 def test_workers_without_allocate_load_the_same(build):

@@ -82,7 +82,7 @@ FAST_LOAD = [
 @pytest.mark.parametrize("angle", [0.0, 20.0])
 @pytest.mark.parametrize("load", [LOAD, FAST_LOAD], ids=["plain", "cached"])
 def test_mosaic_affine_is_mmyolos_chain(root, digits, load, angle):
-    """One transform gives what the two of MMYOLO give with the same random numbers."""
+    """One transform equals two of MMYOLO with the same random numbers."""
     affine = dict(max_rotate_degree=angle, max_shear_degree=angle / 4)
     one = dict(type="MosaicAffine", img_scale=(96, 64), pre_transform=load, **affine)
     two = [
@@ -105,14 +105,14 @@ def test_mosaic_affine_is_mmyolos_chain(root, digits, load, angle):
         random.seed(3)
         results.append([dataset[i] for i in range(16)])
     boxes = 0
-    for mine, theirs in zip(*results, strict=True):
-        assert mine["img"].shape == (64, 96, 3)
-        boxes += len(theirs["gt_bboxes"])
-        assert np.array_equal(mine["gt_bboxes_labels"], theirs["gt_bboxes_labels"])
-        off = mine["gt_bboxes"] - theirs["gt_bboxes"].numpy()
+    for ours, reference in zip(*results, strict=True):
+        assert ours["img"].shape == (64, 96, 3)
+        boxes += len(reference["gt_bboxes"])
+        assert np.array_equal(ours["gt_bboxes_labels"], reference["gt_bboxes_labels"])
+        off = ours["gt_bboxes"] - reference["gt_bboxes"].numpy()
         assert np.abs(off).max(initial=0) <= 1e-3
-        # Where images meet or end, a pixel may be mixed from other neighbours.
-        grey = np.abs(mine["img"].astype(int) - theirs["img"]).max(-1)
+        # At borders of images, a pixel may be interpolated from other neighbours.
+        grey = np.abs(ours["img"].astype(int) - reference["img"]).max(-1)
         edge = cv2.dilate((grey > 8).astype(np.uint8), np.ones((3, 3))) > 0
         assert grey[~edge].mean() < 2 and (grey > 8).mean() < 0.06
     assert boxes > 30
@@ -133,8 +133,8 @@ def test_a_resize_lies_where_the_warp_would(scales):
         outs = [np.full((96, 96, 3), 255, np.uint8) for _ in range(2)]
         for out, each in zip(outs, (matrix, sheared), strict=True):
             warp.warp_into(out, photo, (x1, y1, x2, y2), each)
-        # Pixels made of the crop's alone: at its end the warp mixes with what lies
-        # there, the resize with the image's next pixel.
+        # Pixels that depend on the crop only: at its edge the warp interpolates with
+        # the destination, the resize with the next pixel of the image.
         xs, ys = ((np.arange(96) - shift) / zoom for shift in (x, y))
         inside = np.ix_(
             (ys >= y1 + 0.1) & (ys <= y2 - 1.1), (xs >= x1 + 0.1) & (xs <= x2 - 1.1)
@@ -163,16 +163,18 @@ def test_flip_is_mmdetections(photo):
     outs = []
     for kind in ("HorizontalFlip", "mmdet.RandomFlip"):
         outs.append(TRANSFORMS.build(dict(type=kind, prob=1.0))(copy.deepcopy(photo)))
-    mine, theirs = outs
-    assert np.array_equal(mine["img"], theirs["img"]) and mine["img"].flags.c_contiguous
-    assert np.array_equal(mine["gt_bboxes"], theirs["gt_bboxes"])
+    ours, reference = outs
+    assert (
+        np.array_equal(ours["img"], reference["img"]) and ours["img"].flags.c_contiguous
+    )
+    assert np.array_equal(ours["gt_bboxes"], reference["gt_bboxes"])
     assert TRANSFORMS.build(dict(type="HorizontalFlip", prob=0.0))(photo) is photo
     with pytest.raises(InputError, match="flip_prob is 2"):
         TRANSFORMS.build(dict(type="HorizontalFlip", prob=2))
 
 
 def test_last_epochs_are_mmyolos_chain(photo):
-    """LetterboxAffine gives what Letterbox and YOLOv5RandomAffine give."""
+    """LetterboxAffine equals Letterbox and YOLOv5RandomAffine."""
     affine = dict(max_rotate_degree=10.0, max_shear_degree=2.0)
     chains = (
         [dict(type="LetterboxAffine", img_scale=(192, 160), **affine)],
@@ -189,10 +191,10 @@ def test_last_epochs_are_mmyolos_chain(photo):
             for transform in chain:
                 out = TRANSFORMS.build(transform)(out)
             outs.append(out)
-        mine, theirs = outs
-        assert np.abs(mine["gt_bboxes"] - theirs["gt_bboxes"]).max(initial=0) < 1
-        # Downscaled by area there, bilinearly here.
-        assert np.abs(mine["img"].astype(int) - theirs["img"]).mean() < 5
+        ours, reference = outs
+        assert np.abs(ours["gt_bboxes"] - reference["gt_bboxes"]).max(initial=0) < 1
+        # MMYOLO downscales by area, this package bilinearly.
+        assert np.abs(ours["img"].astype(int) - reference["img"]).mean() < 5
 
 
 def test_batches_lie_channels_last(root, digits):
@@ -213,7 +215,7 @@ def test_batches_lie_channels_last(root, digits):
 
 
 def test_mosaics_of_recent_images(root, digits):
-    """Once there are enough, no further image is loaded for a sample than its own."""
+    """With enough recent images, a sample loads only its own image."""
     cfg = load_config(
         root / "configs/yolo11_mnv1_n_digits.py",
         dict(data_root=str(digits), mosaic_recent=4, image_cache_gb=0),
@@ -229,7 +231,7 @@ def test_mosaics_of_recent_images(root, digits):
 
 
 def test_training_pipeline_is_repeatable(root, digits):
-    """One seed, one sequence of pictures: Albumentations' random numbers included."""
+    """A seed determines the images, Albumentations' random numbers included."""
     cfg = load_config(
         root / "configs/yolo11_mnv1_n_digits.py", dict(data_root=str(digits))
     )

@@ -98,12 +98,14 @@ def test_stack_row(monkeypatch, installed, state, remedy):
 
 
 @pytest.mark.parametrize(
-    ("mmcv", "remedy"), [("2.0.1", ""), ("2.1.0", doctor.GUARD), ("", doctor.GUARD)]
+    ("mmcv", "remedy"),
+    [("2.0.1", ""), ("2.1.0", doctor.GUARD), ("", "mend mmcv first")],
 )
 def test_guard_of_upstream(monkeypatch, mmcv, remedy):
     """mmcv 2.0.1, with which upstream's users run mmyolo, passes it."""
     monkeypatch.setattr(doctor, "guard_state", lambda: "in place")
-    monkeypatch.setattr(doctor, "_version", dict(mmcv=mmcv).get)
+    versions = dict(mmcv=mmcv)
+    monkeypatch.setattr(doctor, "_version", lambda name: versions.get(name, ""))
     assert doctor.check_guard().remedy == remedy
 
 

@@ -189,7 +189,7 @@ def test_last_stage(last_stage, channels, blocks):
 
 
 def test_lite_has_no_ordinary_3x3_convolution(root):
-    """Only pointwise and depthwise ones in neck and head; the shapes stay."""
+    """Neck and head have pointwise and depthwise ones only, and the same shapes."""
     lite, full = (
         MODELS.build(load_config(root / f"configs/yolo11_mnv1_n{suffix}.py").model)
         for suffix in ("_lite", "")
@@ -208,7 +208,7 @@ def test_lite_has_no_ordinary_3x3_convolution(root):
 
 
 def test_lite_counts_of_a_layer(meta):
-    """A 3x3 convolution of c to c becomes 9c + c^2, two BN instead of one."""
+    """A 3x3 convolution of c to c channels has 9c + c^2 weights, and one more BN."""
     ordinary, separable = (C3k(64, 64, separable=flag) for flag in (False, True))
     mid = 32  # channels of the four 3x3 convolutions
     saved = 4 * (9 * mid * mid - (9 * mid + mid * mid) - 2 * mid)
@@ -216,7 +216,7 @@ def test_lite_counts_of_a_layer(meta):
 
 
 def test_nms_is_torchvisions(root, monkeypatch):
-    """Post-processing gives the right boxes although mmcv has no NMS at all."""
+    """Post-processing works without mmcv's NMS."""
     import mmdet.models.dense_heads.base_dense_head as base
     from mmengine.config import ConfigDict
     from mmengine.structures import InstanceData

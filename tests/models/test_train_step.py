@@ -74,18 +74,18 @@ def train(root, digits, tmp_path_factory):
     return run
 
 
-def check_losses(mine, theirs, rel: float) -> None:
+def check_losses(losses, expected, rel: float) -> None:
     """The first are equal; AdamW's first step turns rounding into steps by sign."""
-    assert len(mine) == len(theirs) == 2
-    assert mine[0] == pytest.approx(theirs[0], rel=rel)
-    assert mine[1]["loss"] == pytest.approx(theirs[1]["loss"], rel=0.2)
+    assert len(losses) == len(expected) == 2
+    assert losses[0] == pytest.approx(expected[0], rel=rel)
+    assert losses[1]["loss"] == pytest.approx(expected[1]["loss"], rel=0.2)
 
 
 def test_bf16_on_a_cpu(train):
     plain, _ = train()
     losses, runner = train(**{"optim_wrapper.type": "BF16OptimWrapper"})
-    for mine, theirs in zip(losses, plain, strict=True):
-        assert mine["loss"] == pytest.approx(theirs["loss"], rel=0.05)
+    for iteration, expected in zip(losses, plain, strict=True):
+        assert iteration["loss"] == pytest.approx(expected["loss"], rel=0.05)
     assert losses[0] != plain[0]
     weights = runner.model.state_dict().values()
     assert all(w.dtype != torch.bfloat16 and w.isfinite().all() for w in weights)

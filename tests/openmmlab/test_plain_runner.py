@@ -2,12 +2,13 @@
 
 import json
 
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmyolo_mnv1.engine import SafeCheckpointHook
-from tests.openmmlab.workbench import fresh_process
+from mmyolo_mnv1.engine import ResumableEpochLoop, SafeCheckpointHook
+from tests.openmmlab.workbench import EPOCHS, fresh_process
 
 
 def train(bench, work_dir, **options) -> Runner:
@@ -42,16 +43,18 @@ def test_plain_runner_trains(bench, tmp_path):
     assert (tmp_path / "last_checkpoint").read_text() == str(tmp_path / "epoch_2.pth")
 
 
-def test_plain_runner_resumes(bench, tmp_path):
-    train(bench, tmp_path, max_epochs=1)
-    runner = train(bench, tmp_path, resume=True)
-    assert runner.epoch == 2
-    assert losses(tmp_path) == losses(bench.work_dir)
+LOOPS = dict(
+    mmengine=dict(by_epoch=True, max_epochs=EPOCHS, val_interval=9),
+    resumable=dict(type="ResumableEpochLoop", max_epochs=EPOCHS, val_interval=9),
+)
 
 
-def test_plain_runner_resumes_within_an_epoch(bench, tmp_path):
-    """With our loop, which ``train_cfg`` can name."""
-    loop = dict(_delete_=True, type="ResumableEpochLoop", max_epochs=2, val_interval=9)
-    runner = train(bench, tmp_path, train_cfg=loop)
-    assert type(runner.train_loop).__name__ == "ResumableEpochLoop"
-    assert losses(tmp_path) == losses(bench.work_dir)
+@pytest.mark.parametrize("loop", LOOPS)
+def test_plain_runner_resumes(bench, tmp_path, loop):
+    """With the losses of the uninterrupted training; by our loop too."""
+    options = dict(resume=True, load_from=str(bench.work_dir / "epoch_1.pth"))
+    train_cfg = dict(LOOPS[loop], _delete_=True)
+    runner = train(bench, tmp_path, **options, train_cfg=train_cfg)
+    assert runner.epoch == EPOCHS
+    assert isinstance(runner.train_loop, ResumableEpochLoop) == (loop == "resumable")
+    assert losses(tmp_path) == losses(bench.work_dir)[2:]

@@ -134,6 +134,7 @@ held_out = dict(
     data_root="${data_root}",
     metainfo=dict(classes="${classes}"),
     ignore_classes="${ignore_classes}",
+    on_bad_image="${bad_images}",
     test_mode=True,
     batch_shapes_cfg=dict(
         type="BatchShapePolicy",
@@ -168,13 +169,13 @@ test_dataloader = dict(
     **loader,
 )
 val_evaluator = dict(
-    type="mmdet.CocoMetric",
+    type="CheckedCocoMetric",
     ann_file="${ann_paths.val}",
     metric="bbox",
     proposal_nums=(100, 1, 10),
 )
 test_evaluator = dict(
-    type="mmdet.CocoMetric",
+    type="CheckedCocoMetric",
     ann_file="${ann_paths.test}",
     metric="bbox",
     proposal_nums=(100, 1, 10),

@@ -62,7 +62,7 @@ class LateConfig(Config):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a value, and those that follow from it."""
         super().__setattr__(name, value)
-        if name in self._late.names:
+        if value is not None and name in self._late.names:  # None removes a part
             self.refresh()
 
     def __setitem__(self, name: str, value: Any) -> None:

@@ -243,6 +243,11 @@ def _replace(values: dict, filename: str | None) -> ConfigDict:
             raise InputError(
                 f"config {filename}: ${{{name}}} is wanted: set {name}"
             ) from None
+        except TypeError:
+            raise InputError(
+                f"config {filename}: a ${{name}} refers to a part of what is None: "
+                "set it, or remove what needs it"
+            ) from None
     raise InputError(f"config {filename}: a ${{name}} stands for itself")
 
 

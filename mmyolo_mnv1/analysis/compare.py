@@ -51,33 +51,6 @@ class ComparedModel(NamedTuple):
     mean_precision: float | None = None
 
 
-def compare(
-    configs: Sequence[str],
-    plan: LatencyPlan,
-    options: dict | None = None,
-    checkpoints: Sequence[Path] = (),
-    maps: Sequence[str] = (),
-) -> Table:
-    """Compare the models of configs.
-
-    Args:
-        configs (Sequence[str]): Config files; ratios refer to the first.
-        plan (LatencyPlan): Backends and rounds.
-        options (dict, optional): Changes of every config, as in ``--cfg-options``.
-            Defaults to None.
-        checkpoints (Sequence[Path]): Weights, one per config. Defaults to none.
-        maps (Sequence[str]): mAP of each config, see :func:`read_map`. Defaults to
-            none.
-
-    Returns:
-        Table: One row per model; columns for each backend.
-
-    Raises:
-        InputError: If an argument is wrong or the plan cannot be executed.
-    """
-    return compare_models(load_models(configs, plan, options, checkpoints, maps), plan)
-
-
 def load_models(
     configs: Sequence[str],
     plan: LatencyPlan,
@@ -85,7 +58,20 @@ def load_models(
     checkpoints: Sequence[Path] = (),
     maps: Sequence[str] = (),
 ) -> list[ComparedModel]:
-    """Check the arguments of :func:`compare` and load its models."""
+    """Check the arguments of a comparison and load its models.
+
+    Args:
+        configs (Sequence[str]): Config files.
+        plan (LatencyPlan): Backends and rounds.
+        options (dict, optional): Changes of every config, as in ``--cfg-options``.
+            Defaults to None.
+        checkpoints (Sequence[Path]): Weights, one per config. Defaults to none.
+        maps (Sequence[str]): mAP of each config, see :func:`read_map`. Defaults to
+            none.
+
+    Raises:
+        InputError: If an argument is wrong or the plan cannot be executed.
+    """
     plan.check()
     if maps and len(maps) != len(configs):
         raise InputError(f"--map: {len(maps)} for {len(configs)} configs")
@@ -109,7 +95,7 @@ def compare_models(
         packages (Sequence[str]): See :func:`.describe_machine`. Defaults to none.
 
     Returns:
-        Table: See :func:`compare`.
+        Table: One row per model; columns for each backend.
     """
     jobs = {
         (number, backend): replace(model.job, backend=backend)

@@ -33,7 +33,7 @@ def draw_comparison(table: Table) -> Figure:
     Whiskers show the quartiles of latencies.
 
     Args:
-        table (Table): Result of :func:`.compare`.
+        table (Table): Result of :func:`.compare_models`.
 
     Returns:
         Figure: To be saved and closed by the caller.

@@ -53,7 +53,6 @@ class LatencyJob:
 
     def prepare(self) -> tuple[Runs, dict]:
         """See :meth:`.Task.prepare`; each measurement is the second of two runs."""
-        warnings.filterwarnings("ignore", "torch.meshgrid")  # MMDetection's priors
         prepare = self._prepare_network if self.backend else self._prepare_stages
         runs, facts = prepare()
         keep_freed_memory()
@@ -61,6 +60,7 @@ class LatencyJob:
 
     def build_subject(self, device: str) -> Subject:
         """Build the subject with one thread: many processes do it at the same time."""
+        warnings.filterwarnings("ignore", "torch.meshgrid")  # MMDetection's priors
         set_threads(1)
         cfg = load_config(self.config, self.options)
         subject = Subject(cfg, self.checkpoint, self.batch, device)

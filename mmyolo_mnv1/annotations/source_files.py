@@ -139,7 +139,8 @@ def _is_output(folder: Path) -> bool:
 
 def _is_coco_json(path: Path) -> bool:
     """Whether a converter wrote this file, by its first bytes."""
-    if path.suffix != ".json" or path.parent.name != "annotations":
+    is_candidate = path.suffix == ".json" and path.parent.name == "annotations"
+    if not is_candidate or not path.is_file():
         return False
     with path.open("rb") as file:
         return file.read(len(COCO_START)) == COCO_START

@@ -228,7 +228,7 @@ class _VocFolder:
         )
 
     def name_images(self, images: Iterable[AnnotatedImage]) -> None:
-        """Name images by their paths, without folders that all have and ``images``."""
+        """Name images by their paths below ``src``, without ``JPEGImages``."""
         names = names_below([image.path for image in images], self.src)
         short = {path: image_folder(Path(name)) for path, name in names.items()}
         for image in images:

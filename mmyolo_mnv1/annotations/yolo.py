@@ -227,7 +227,7 @@ def _list_splits(
 
 
 def _real_paths(image: Path, labels: dict[Path, Path | None]) -> tuple[str, str | None]:
-    """Paths behind links of an image and its label file, which is kept in ``labels``."""
+    """Paths behind links of an image and its label file; adds it to ``labels``."""
     if image not in labels:
         labels[image] = next(filter(Path.is_file, _label_paths(image)), None)
     found = labels[image]

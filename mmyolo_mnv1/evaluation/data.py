@@ -95,7 +95,7 @@ def detect(cfg: Config, checkpoint: Path, ann_file: str) -> list[dict]:
         # A unique name: MMEngine shares loggers and visualizers between equal names.
         cfg.experiment_name, cfg.visualizer = Path(folder).name, None
         cfg.test_evaluator = dict(
-            type="CheckedCocoMetric",
+            type="mmyolo.CheckedCocoMetric",
             ann_file=ann_file,
             format_only=True,
             outfile_prefix=f"{folder}/detections",

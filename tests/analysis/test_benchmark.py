@@ -112,6 +112,9 @@ def test_a_process_refuses(root, tmp_path):
     with pytest.raises(InputError, match="^mmyolo-mnv1: .*weights.pth") as error:
         benchmark([config], LatencyPlan(), checkpoints=[path])
     assert "\n" not in str(error.value)
+    plan = LatencyPlan(backends=["onnxruntime"])  # exported by a process of its own
+    with pytest.raises(InputError, match="^mmyolo-mnv1: .*weights.pth"):
+        benchmark([config], plan, checkpoints=[path])
     with pytest.raises(InputError, match="1 checkpoints for 2 configs"):
         benchmark([config, config], LatencyPlan(), checkpoints=[path])
     with pytest.raises(InputError, match="has no model"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from mmyolo_mnv1.analysis.compare import compare, read_map
+from mmyolo_mnv1.analysis.compare import compare_models, load_models, read_map
 from mmyolo_mnv1.analysis.compare_figure import draw_comparison
 from mmyolo_mnv1.analysis.timing import LatencyPlan
 from mmyolo_mnv1.errors import InputError
@@ -25,7 +25,8 @@ def test_table_and_picture(configs, tmp_path):
     metrics = tmp_path / "metrics.json"
     metrics.write_text(json.dumps({"coco/bbox_mAP": 0.375}))
     plan = LatencyPlan(rounds=4, warmup=1)
-    table = compare(configs, plan, SMALL, maps=[str(metrics), "none"])
+    models = load_models(configs, plan, SMALL, maps=[str(metrics), "none"])
+    table = compare_models(models, plan)
     ours, mobilenet = table.rows
     assert [row["model"] for row in table.rows] == [
         "yolo11_n_bccd",
@@ -99,5 +100,5 @@ def test_maps(tmp_path):
 def test_refuses(configs, options, words):
     plan = options.pop("plan", LatencyPlan())
     with pytest.raises(InputError, match=words) as error:
-        compare(configs, plan, **options)
+        load_models(configs, plan, **options)
     assert "\n" not in str(error.value)

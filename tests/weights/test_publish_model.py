@@ -120,6 +120,7 @@ def test_test_loads_it(trained, published, tool, tmp_path):
 def test_training_starts_from_it(trained, published, tmp_path):
     options = dict(load_from=str(published), work_dir=str(tmp_path))
     runner = RUNNERS.build(load_config(trained.config, options))
+    runner.call_hook("before_run")
     runner.load_or_resume()
     tolerance = dict(rtol=1e-3, atol=1e-7) if "half" in str(published.parent) else {}
     for name, tensor in runner.model.state_dict().items():

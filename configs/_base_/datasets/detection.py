@@ -169,13 +169,13 @@ test_dataloader = dict(
     **loader,
 )
 val_evaluator = dict(
-    type="CheckedCocoMetric",
+    type="mmyolo.CheckedCocoMetric",
     ann_file="${ann_paths.val}",
     metric="bbox",
     proposal_nums=(100, 1, 10),
 )
 test_evaluator = dict(
-    type="CheckedCocoMetric",
+    type="mmyolo.CheckedCocoMetric",
     ann_file="${ann_paths.test}",
     metric="bbox",
     proposal_nums=(100, 1, 10),

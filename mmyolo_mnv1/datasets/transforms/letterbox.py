@@ -1,5 +1,6 @@
 """Letterbox: resize with the aspect ratio kept, then pad."""
 
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmyolo.datasets.transforms import LetterResize, YOLOv5KeepRatioResize
 from mmyolo.registry import TRANSFORMS
@@ -34,6 +35,7 @@ class Letterbox(BaseTransform):
         pad_val: int = 114,
     ) -> None:
         scale = input_scale(img_scale, multiplier)
+        self.scale = scale
         self.resize = YOLOv5KeepRatioResize(scale=scale)
         # LetterResize expands only an int to three channels; a float would pad in blue.
         self.pad = LetterResize(
@@ -41,5 +43,14 @@ class Letterbox(BaseTransform):
         )
 
     def transform(self, results: dict) -> dict:
-        """Resize, then pad."""
-        return self.pad(self.resize(results))
+        """Resize, then pad; the shorter side of a thin image becomes 1 px, not 0."""
+        shape = np.array(results["img"].shape[:2])
+        ratio = self.resize._get_rescale_ratio(tuple(shape), self.scale)
+        repeats = np.ceil(1 / (shape * ratio)).clip(1).astype(int)
+        if repeats.max() > 1:
+            results["img"] = results["img"].repeat(repeats[0], 0).repeat(repeats[1], 1)
+        results = self.resize(results)
+        if repeats.max() > 1:
+            scale_x, scale_y = results["scale_factor"]
+            results["scale_factor"] = scale_x * repeats[1], scale_y * repeats[0]
+        return self.pad(results)

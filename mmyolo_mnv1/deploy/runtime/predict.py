@@ -78,11 +78,12 @@ def predict(
         start = time.perf_counter()
         try:
             for item in read_ahead(source.frames):
+                if isinstance(item, Frame):
+                    item, detections = _detect(detector, item)
                 if isinstance(item, Unreadable):
                     skipped += 1
                     tqdm.write(f"{item.name}: {item.reason}; skipped")
                 else:
-                    detections = detector(item.image)
                     for writer in writers:
                         writer.write(item, detections)
                     images, boxes = images + 1, boxes + len(detections.labels)
@@ -93,6 +94,17 @@ def predict(
             tqdm.write("interrupted: what was found so far is kept")
         seconds = time.perf_counter() - start
     return Summary(images, boxes, skipped, seconds)
+
+
+def _detect(
+    detector: Detector, frame: Frame
+) -> tuple[Frame | Unreadable, Detections | None]:
+    """Detect in one image; an image that the engine cannot process is unreadable."""
+    try:
+        return frame, detector(frame.image)
+    except Exception as e:  # every runtime has its own exceptions
+        line = " ".join(str(e).split())[:160]
+        return Unreadable(frame.name, f"{type(e).__name__}: {line}"), None
 
 
 def _check_screen() -> None:

@@ -68,7 +68,7 @@ def letterbox(
     ratio = min(shape[0] / first[0], shape[1] / first[1])
     if not preprocessing.scale_up:
         ratio = min(ratio, 1.0)
-    size = round(first[0] * ratio), round(first[1] * ratio)
+    size = max(round(first[0] * ratio), 1), max(round(first[1] * ratio), 1)
     image = _resize(image, size, cv2.INTER_LINEAR)
     height, width = shape[0] - size[0], shape[1] - size[1]
     top, left = round(height // 2 - 0.1), round(width // 2 - 0.1)

@@ -14,7 +14,11 @@ import numpy as np
 
 from ...errors import InputError
 
-IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+IMAGES = (
+    *(".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+    *(".avif", ".gif", ".jfif", ".jp2", ".jpe", ".mpo", ".pgm", ".ppm"),
+    *(".cr2", ".dng", ".heic", ".heif", ".nef"),  # readable with a plugin of Pillow
+)
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 Item = TypeVar("Item")
@@ -61,52 +65,93 @@ class FrameSource(NamedTuple):
     frames: Iterator[Frame | Unreadable]
 
 
-def open_source(text: str) -> FrameSource:
+class UniqueNames:
+    """Output names: a name that was given before gets a number.
+
+    ``s/x.jpg`` and ``../s/x.jpg`` become ``s/x.jpg`` and ``s/x_2.jpg``.
+    """
+
+    def __init__(self) -> None:
+        self._hashes: set[int] = set()
+
+    def __call__(self, name: str) -> str:
+        """The name, or the first free one with a number."""
+        path, number = Path(name), 1
+        unique = name
+        while hash(unique) in self._hashes:
+            number += 1
+            unique = str(path.with_name(f"{path.stem}_{number}{path.suffix}"))
+        self._hashes.add(hash(unique))
+        return unique
+
+
+def open_source(text: str, names: UniqueNames | None = None) -> FrameSource:
     """Open a source.
 
     Args:
-        text (str): An image, a folder (searched recursively), a glob, a video, the
-            number of a camera, the URL of a stream, or ``-`` for a list of images on
-            standard input.
+        text (str): An image, a folder (searched recursively for images and videos,
+            also behind links), a glob, a video, the number of a camera, the URL of a
+            stream, or ``-`` for a list of images on standard input.
+        names (UniqueNames, optional): Names of earlier sources. Defaults to None.
 
     Raises:
         InputError: If it does not exist or contains no image.
     """
-    path = Path(text)
+    path, names = Path(text), names or UniqueNames()
     if text == "-":
-        return FrameSource(None, _read_all(line.rstrip("\n") for line in sys.stdin))
+        lines = (line.rstrip("\n") for line in sys.stdin)
+        return FrameSource(None, _read_all(lines, names))
     if path.is_dir():
-        return _open_images(find_images(path))
+        return _open_files(find_images(path, VIDEOS), names)
     if not path.exists():
         if text.isdecimal() or "://" in text:
-            return _open_video(text)
+            return _open_video(text, names)
         files = sorted(p for p in glob.glob(text, recursive=True) if os.path.isfile(p))
         if not files:
             raise InputError(
                 f"source {text}: no such file, folder or camera, and no file fits it "
                 "as a glob"
             )
-        return _open_files(files)
-    return _open_files([text])
+        return _open_files(files, names)
+    return _open_files([text], names)
 
 
 def open_sources(texts: Sequence[str]) -> FrameSource:
     """Open several sources as one."""
-    return _chain([open_source(text) for text in texts])
+    names = UniqueNames()
+    return _chain([open_source(text, names) for text in texts])
 
 
-def find_images(folder: Path) -> list[str]:
-    """List the image files of a folder, recursively, sorted.
+def find_images(folder: Path, others: tuple[str, ...] = ()) -> list[str]:
+    """List the image files of a folder, recursively, also behind links; sorted.
+
+    Hidden files and what systems leave beside data are passed over, with a note of
+    their number on standard error.
+
+    Args:
+        folder (Path): The folder.
+        others (tuple[str, ...]): Further suffixes, in lower case. Defaults to none.
 
     Raises:
         InputError: If there is no image.
     """
-    paths = sorted(
-        os.path.join(parent, name)
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(IMAGES) and not name.startswith(".")
-    )
+    paths, hidden, seen = [], 0, set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(parent))
+        inside = [name for name in folders if not _is_hidden(name)]
+        hidden += len(folders) - len(inside)
+        folders[:] = [
+            name
+            for name in inside
+            if os.path.realpath(os.path.join(parent, name)) not in seen
+        ]
+        matching = [n for n in files if n.lower().endswith(IMAGES + others)]
+        visible = [name for name in matching if not _is_hidden(name)]
+        hidden += len(matching) - len(visible)
+        paths += [os.path.join(parent, name) for name in visible]
+    if hidden:
+        print(f"{folder}: {hidden} hidden files and folders left out", file=sys.stderr)
+    paths.sort()
     if not paths:
         raise InputError(
             f"folder {folder} has no image: give one with {', '.join(IMAGES)}"
@@ -124,10 +169,31 @@ def read_image(path: str) -> np.ndarray:
         data = np.fromfile(path, np.uint8)
     except OSError as e:
         raise ValueError(e.strerror or str(e)) from None
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except cv2.error as e:  # more pixels than OpenCV's limit
+        raise ValueError(f"OpenCV: {e.err}") from None
+    if image is None:
+        image = _read_by_pillow(path)
     if image is None:
         raise ValueError("damaged or no image")
     return image
+
+
+def _read_by_pillow(path: str) -> np.ndarray | None:
+    """Read a format that OpenCV does not, if Pillow is installed and reads it."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        return None
+    if path.lower().endswith((".jpg", ".jpeg", ".png")):
+        return None  # damaged: Pillow would give up later, or fill it with grey
+    try:
+        with Image.open(path) as image:
+            rgb = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
 
 
 def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -140,28 +206,27 @@ def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield item
 
 
-def _open_files(paths: Sequence[str]) -> FrameSource:
+def _open_files(paths: Sequence[str], names: UniqueNames) -> FrameSource:
     """Open images and videos, in the given order."""
     sources = []
     for are_videos, group in itertools.groupby(paths, _is_video):
         files = list(group)
-        sources += map(_open_video, files) if are_videos else [_open_images(files)]
+        if are_videos:
+            sources += [_open_video(file, names) for file in files]
+        else:
+            sources.append(FrameSource(len(files), _read_all(files, names)))
     return _chain(sources)
 
 
-def _open_images(paths: Sequence[str]) -> FrameSource:
-    return FrameSource(len(paths), _read_all(paths))
-
-
-def _read_all(paths: Iterable[str]) -> Iterator[Frame | Unreadable]:
+def _read_all(paths: Iterable[str], names: UniqueNames) -> Iterator[Frame | Unreadable]:
     for path in paths:
         try:
-            yield Frame(_name(path), read_image(path))
+            yield Frame(names(_name(path)), read_image(path))
         except ValueError as e:
             yield Unreadable(path, str(e))
 
 
-def _open_video(text: str) -> FrameSource:
+def _open_video(text: str, names: UniqueNames) -> FrameSource:
     """Open a video file, a camera or a stream."""
     is_file = os.path.isfile(text)
     video = cv2.VideoCapture(int(text) if text.isdecimal() else text)
@@ -170,13 +235,13 @@ def _open_video(text: str) -> FrameSource:
             raise InputError(f"source {text}: no such camera or stream")
         return FrameSource(1, iter([Unreadable(text, "damaged or no video")]))
     count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if is_file else None
-    return FrameSource(count, _read_video(video, text, count))
+    name = names(_name(text) if is_file else f"camera{_name(text)}")
+    return FrameSource(count, _read_video(video, text, name, count))
 
 
 def _read_video(
-    video: cv2.VideoCapture, text: str, count: int | None
+    video: cv2.VideoCapture, text: str, name: str, count: int | None
 ) -> Iterator[Frame | Unreadable]:
-    name = _name(text) if os.path.isfile(text) else f"camera{_name(text)}"
     fps = video.get(cv2.CAP_PROP_FPS) or 25.0
     number = 0
     while True:
@@ -195,6 +260,10 @@ def _chain(sources: Sequence[FrameSource]) -> FrameSource:
     counts = [source.count for source in sources]
     total = None if None in counts else sum(counts)
     return FrameSource(total, (frame for source in sources for frame in source.frames))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "@eaDir")
 
 
 def _is_video(path: str) -> bool:

@@ -53,6 +53,7 @@ class PictureWriter(Writer):
         super().__init__(folder, names, files)
         self.video: tuple[str, cv2.VideoWriter] | None = None
         self._video_files = files.enter_context(ExitStack())
+        self._videos: set[str] = set()  # names of the videos written so far
 
     def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
@@ -60,7 +61,10 @@ class PictureWriter(Writer):
         if frame.video:
             self._open_video(frame).write(picture)
             return
-        with atomic_write(self.folder / "pictures" / frame.name) as temporary:
+        name = frame.name
+        if not cv2.haveImageWriter(name):  # read by Pillow, or a format to read only
+            name = f"{name}.png"
+        with atomic_write(self.folder / "pictures" / name) as temporary:
             if not cv2.imwrite(str(temporary), picture):
                 raise OSError(None, "OpenCV cannot write it")
 
@@ -68,7 +72,10 @@ class PictureWriter(Writer):
         """Writer of the frame's video; a new video closes the previous one."""
         if self.video is None or self.video[0] != frame.video:
             self._video_files.close()
-            path = (self.folder / "pictures" / frame.video).with_suffix(".mp4")
+            name = _stem(frame.video)  # clip.avi: clip.mp4, or clip.avi.mp4 if taken
+            name = frame.video if f"{name}.mp4" in self._videos else name
+            self._videos.add(f"{name}.mp4")
+            path = self.folder / "pictures" / f"{name}.mp4"
             temporary = self._video_files.enter_context(atomic_write(path))
             codec = cv2.VideoWriter_fourcc(*"mp4v")
             size = frame.image.shape[1::-1]
@@ -124,7 +131,15 @@ class CocoWriter(Writer):
 
 
 class YoloWriter(Writer):
-    """``labels/``, one text file per image: class, relative centre and size, score."""
+    """``labels/``, one text file per image: class, relative centre and size, score.
+
+    Of photos that differ in their suffix only, all but the first keep it: ``x.txt`` and
+    ``x.png.txt``.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
+        super().__init__(folder, names, files)
+        self._written: set[int] = set()  # hashes of names
 
     def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
@@ -135,8 +150,11 @@ class YoloWriter(Writer):
             f"{label} {' '.join(f'{value:.6f}' for value in values)}\n"
             for label, *values in zip(detections.labels, *columns, strict=True)
         ]
-        name = Path("labels", frame.name if frame.video else _stem(frame.name))
-        with atomic_write(self.folder / f"{name}.txt") as temporary:
+        name = frame.name if frame.video else _stem(frame.name)
+        name = frame.name if hash(name) in self._written else name
+        if not frame.video:
+            self._written.add(hash(name))
+        with atomic_write(self.folder / "labels" / f"{name}.txt") as temporary:
             temporary.write_text("".join(lines), encoding="utf-8")
 
 

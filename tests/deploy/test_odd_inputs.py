@@ -1,0 +1,158 @@
+"""Inputs of predict.py that people have: odd formats, equal names, thin photos."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmyolo.registry import TRANSFORMS
+from PIL import Image
+
+from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.deploy import Detector
+from mmyolo_mnv1.deploy.runtime.predict import predict
+from mmyolo_mnv1.deploy.runtime.processing import letterbox
+from mmyolo_mnv1.deploy.runtime.sources import find_images, read_image
+from tests.helpers.deploy_models import photos
+
+
+@pytest.fixture(scope="module")
+def detector(narrow) -> Detector:
+    return Detector(narrow.files["onnx"])
+
+
+def write(path: Path, photo: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(photo[..., ::-1]).save(path)
+    return path
+
+
+def clip(path: Path, photo: np.ndarray, codec: str = "mp4v") -> Path:
+    size = photo.shape[1::-1]
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 10, size)
+    for _ in range(3):
+        video.write(photo)
+    video.release()
+    return path
+
+
+def rows(out: Path) -> dict[str, int]:
+    """Boxes by image in the CSV."""
+    counts: dict[str, int] = {}
+    for row in csv.DictReader((out / "detections.csv").open()):
+        counts[row["image"]] = counts.get(row["image"], 0) + 1
+    return counts
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".jp2", ".jfif", ".mpo", ".avif"])
+def test_formats_of_opencv_or_pillow_are_read(suffix, tmp_path):
+    path = tmp_path / f"x{suffix}"
+    formats = {".jfif": "JPEG", ".mpo": "MPO"}
+    Image.fromarray(photos()[0]).save(path, formats.get(suffix))
+    assert read_image(str(path)).shape == photos()[0].shape
+
+
+def test_folder_with_videos_links_and_unreadable_formats(detector, tmp_path, capsys):
+    """Everything that looks like an image is read, or named and counted."""
+    source, elsewhere = tmp_path / "in", tmp_path / "real"
+    write(source / "a.jpg", photos()[0])
+    write(elsewhere / "b.jpg", photos()[1])
+    (source / "linked").symlink_to(elsewhere)
+    (source / "linked" / "again").symlink_to(source)  # a cycle
+    clip(source / "v.mp4", photos()[0])
+    (source / "i.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (source / "notes.txt").write_text("no image")
+    summary = predict(detector, [str(source)], tmp_path / "out")
+    assert (summary.images, summary.skipped) == (5, 1)
+    assert "i.heic: damaged or no image; skipped" in capsys.readouterr().out
+
+
+def test_predict_ends_with_1_if_anything_was_left_out(narrow, tool, tmp_path):
+    write(tmp_path / "in/a.jpg", photos()[0])
+    model = narrow.files["onnx"]
+    assert tool("tools/predict.py", model, tmp_path / "in").returncode == 0
+    (tmp_path / "in/i.heic").write_bytes(bytes(100))
+    assert tool("tools/predict.py", model, tmp_path / "in").returncode == 1
+
+
+def test_leftovers_of_systems_are_passed_over_and_counted(tmp_path, capsys):
+    write(tmp_path / "a.jpg", photos()[0])
+    for name in ("._a.jpg", ".ipynb_checkpoints/a.jpg", "__MACOSX/a.jpg"):
+        write(tmp_path / "x.jpg", photos()[0]).rename(
+            (tmp_path / name)
+            if "/" not in name
+            else (tmp_path / name).parent.mkdir() or tmp_path / name
+        )
+    assert [Path(p).name for p in find_images(tmp_path)] == ["a.jpg"]
+    assert "3 hidden files and folders left out" in capsys.readouterr().err
+
+
+def test_photos_of_one_stem_keep_their_labels_apart(detector, tmp_path):
+    write(tmp_path / "in/x.jpg", photos()[0])
+    write(tmp_path / "in/x.png", photos()[1])
+    out = tmp_path / "out"
+    predict(detector, [str(tmp_path / "in")], out)
+    labels = sorted(p.name for p in (out / "labels").rglob("*.txt"))
+    assert labels == ["x.png.txt", "x.txt"]
+    counts = [len(p.read_text().splitlines()) for p in (out / "labels").rglob("x*.txt")]
+    assert sorted(counts) == sorted(rows(out).values())
+
+
+def test_one_name_in_two_places(detector, tmp_path, monkeypatch):
+    write(tmp_path / "s/x.jpg", photos()[0])
+    write(tmp_path / "sub/s/x.jpg", photos()[1])
+    monkeypatch.chdir(tmp_path / "sub")
+    out = tmp_path / "out"
+    predict(detector, ["../s/x.jpg", "s/x.jpg"], out)
+    pictures = sorted(p.name for p in (out / "pictures").rglob("*.jpg"))
+    assert pictures == ["x.jpg", "x_2.jpg"]
+    document = json.loads((out / "detections.json").read_text())
+    assert [i["file_name"] for i in document["images"]] == ["s/x.jpg", "s/x_2.jpg"]
+    assert set(rows(out)) == {"s/x.jpg", "s/x_2.jpg"}
+
+
+def test_videos_of_one_stem(detector, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clip(Path("clip.avi"), photos()[0], "MJPG")
+    clip(Path("clip.mp4"), photos()[0])
+    predict(detector, ["clip.avi", "clip.mp4"], Path("out"))
+    written = sorted(p.name for p in Path("out/pictures").iterdir())
+    assert written == ["clip.mp4", "clip.mp4.mp4"]
+
+
+THIN = [(1, 2000), (2000, 1), (3, 2000), (1, 1), (2000, 3)]
+
+
+@pytest.mark.parametrize("shape", THIN)
+def test_thin_photos_are_letterboxed_alike(narrow, detector, shape):
+    """In the pipeline of validation and in the runtime; no side becomes 0."""
+    photo = np.full((*shape, 3), 200, np.uint8)
+    boxed = letterbox(photo, detector.shape, detector.metadata.preprocessing)
+    assert boxed.image.shape[:2] == detector.shape
+    cfg = load_config(narrow.config)
+    (step,) = [s for s in cfg.test_pipeline if s["type"].endswith("Letterbox")]
+    result = TRANSFORMS.build(step)(dict(img=photo, ori_shape=shape, img_shape=shape))
+    assert result["img"].shape[:2] == detector.shape
+    assert result["scale_factor"] == pytest.approx(boxed.scale, rel=1e-6)
+    assert np.array_equal(result["img"], boxed.image)
+
+
+def test_a_photo_that_fails_is_named_and_the_next_one_is_done(
+    detector, tmp_path, monkeypatch, capsys
+):
+    for name in ("a.jpg", "b.jpg"):
+        write(tmp_path / name, photos()[0])
+    calls = iter([RuntimeError("no memory\nat all"), None])
+    detect = Detector.detect
+
+    def fail_once(self, images):
+        if error := next(calls):
+            raise error
+        return detect(self, images)
+
+    monkeypatch.setattr(Detector, "detect", fail_once)
+    summary = predict(detector, [str(tmp_path)])
+    assert (summary.images, summary.skipped) == (1, 1)
+    assert "a.jpg: RuntimeError: no memory at all; skipped" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..evaluation.plot_style import literal_text
 from .dataset_analysis import LARGE, SMALL, DatasetStats, class_names
 from .tables import write_figure
 
@@ -40,7 +41,7 @@ def draw_stats(stats: Sequence[DatasetStats], out: Path) -> list[Path]:
         list[Path]: The pictures.
     """
     paths = []
-    with plt.rc_context({"text.parse_math": False}):  # $ in a class name is literal
+    with literal_text(class_names(stats)):
         for name, figure in draw_figures(stats).items():
             paths.append(out / f"{name}.png")
             write_figure(figure, paths[-1], dpi=110)

@@ -11,6 +11,7 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import get_box_tensor
 from mmdet.visualization import DetLocalVisualizer
 
+from ..evaluation.plot_style import literal_text
 from ..files import atomic_write
 from .tables import write_figure
 
@@ -49,15 +50,16 @@ class BoxDrawer:
         instances = sample.gt_instances if truth else sample.pred_instances
         if "bboxes" in instances:
             instances.bboxes = get_box_tensor(instances.bboxes) * zoom
-        self.visualizer.add_datasample(
-            "",
-            image[..., ::-1],
-            sample,
-            draw_gt=truth,
-            draw_pred=not truth,
-            pred_score_thr=score_thr,
-        )
-        drawn = self.visualizer.get_image()[..., ::-1]
+        with literal_text(self.visualizer.dataset_meta["classes"]):
+            self.visualizer.add_datasample(
+                "",
+                image[..., ::-1],
+                sample,
+                draw_gt=truth,
+                draw_pred=not truth,
+                pred_score_thr=score_thr,
+            )
+            drawn = self.visualizer.get_image()[..., ::-1]
         canvas = np.full((self.cell, self.cell, 3), 255, np.uint8)
         canvas[: drawn.shape[0], : drawn.shape[1]] = drawn
         return canvas

@@ -16,6 +16,7 @@ from .error_kinds import NEAR_IOU
 from .figures import draw_figures
 from .html_page import render_page
 from .metrics import evaluate
+from .plot_style import literal_text
 
 CROP_TITLES = dict(
     false_positives="False positives (orange) and objects (blue): the highest scores",
@@ -100,7 +101,7 @@ def _check_thresholds(score_thr: float | None, iou_thr: float) -> None:
 
 def _draw(report: dict, crops: dict[str, dict]) -> dict[str, bytes]:
     """Draw every figure; PNG files by name."""
-    with plt.rc_context({"text.parse_math": False}):  # class names may contain $
+    with literal_text(row["name"] for row in report["classes"]):
         figures = draw_figures(report)
         for name, title in CROP_TITLES.items():
             figures[name] = draw_crops(title, crops[name])

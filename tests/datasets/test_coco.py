@@ -289,7 +289,7 @@ def test_fields_that_are_repaired(copy, change):
     repaired = [info["instances"] for info in load(copy)]
     assert repaired == expected
     coco = CheckedCOCO(str(copy / "annotations/train.json"))
-    assert [a["id"] for a in coco.dataset["annotations"]][0] == 1
+    assert coco.dataset["annotations"][0]["id"] == 1
     assert {a["iscrowd"] for a in coco.dataset["annotations"]} == {0}
 
 

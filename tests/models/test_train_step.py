@@ -12,12 +12,16 @@ from torch import nn
 from benchmarks.training.train_job import make_truths
 from mmyolo_mnv1.analysis.machine import Memory
 from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.models import MobileNetV1
 from mmyolo_mnv1.models.build import build_model
 
 SIZE = 64
-#: A network with few distinct shapes: compilers build each kernel once.
+#: A network with few layers and few distinct shapes, for each of which a compiler has to
+#: build kernels.
+SHALLOW = [[(64, 1)], [(128, 2)], [(256, 2)], [(512, 2)]]
 SMALL = {
     "model.backbone.alpha": 0.01,
+    "model.backbone.last_stage": [(1024, 2)],
     "model.neck.out_channels": (64, 64, 512),
     "model.bbox_head.head_module.in_channels": (64, 64, 512),
 }
@@ -71,7 +75,9 @@ def train(root, digits, tmp_path_factory):
         runner.train()
         return losses, runner
 
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MobileNetV1, "arch_setting", SHALLOW)
+        yield run
 
 
 def check_losses(losses, expected, rel: float) -> None:

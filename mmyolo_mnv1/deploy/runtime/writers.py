@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import InputError
 from ...files import atomic_write
 from .detector import Detections
+from .fonts import draw_text, find_font, text_size
 from .sources import Frame
 
 #: Colours by label, repeated, BGR.
@@ -215,11 +216,18 @@ def draw(image: np.ndarray, detections: Detections) -> np.ndarray:
         colour = PALETTE[label % len(PALETTE)]
         x1, y1, x2, y2 = map(round, box.tolist())
         cv2.rectangle(picture, (x1, y1), (x2, y2), colour, line)
-        text = f"{name} {score:.2f}"
-        (width, height), below = cv2.getTextSize(text, *font, 1)
+        typeface = None if name.isascii() else find_font(name)
+        text = f"{name if name.isascii() or typeface else label} {score:.2f}"
+        if typeface:
+            (width, height), below = text_size(text, round(22 * size), typeface), 0
+        else:
+            (width, height), below = cv2.getTextSize(text, *font, 1)
         top = max(y1 - height - below, 0)
         corner = x1 + width, top + height + below
         cv2.rectangle(picture, (x1, top), corner, colour, cv2.FILLED)
+        if typeface:
+            draw_text(picture, text, x1, top + height, round(22 * size), typeface)
+            continue
         at = x1, top + height
         cv2.putText(picture, text, at, *font, (255, 255, 255), 1, cv2.LINE_AA)
     return picture

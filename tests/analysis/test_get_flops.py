@@ -201,7 +201,7 @@ def test_classifier(root, figures):
         ("yolo11_n", (0, 640), {}, "0 x 640"),
         ("yolo11_n", (-32, 640), {}, "-32 x 640"),
         ("_base_/datasets/coco", None, {}, "coco.py has no model"),
-        ("_base_/models/yolo11", None, {}, "no img_scale"),
+        ("_base_/models/yolo11", None, {"classes": ["a"]}, "no img_scale"),
         ("nothing", None, {}, "nothing.py not found"),
         ("yolo11_n", None, {"model.type": "Foo"}, "Foo is not in the"),
         ("yolo11_n", None, {"model.foo": 1}, "unexpected keyword argument 'foo'"),

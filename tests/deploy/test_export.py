@@ -1,11 +1,13 @@
 """tools/deploy/export.py: precisions, what is reported, what is refused."""
 
 import json
+import logging
 import shutil
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy import Detector
@@ -14,13 +16,14 @@ from mmyolo_mnv1.deploy.export.formats import (
     disk_size,
     export_detector,
 )
+from mmyolo_mnv1.deploy.export.onnx_export import export_onnx
 from mmyolo_mnv1.deploy.export.quantization import find_tail
 from mmyolo_mnv1.deploy.runtime.metadata import Metadata
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
 from mmyolo_mnv1.errors import InputError
 from tests.helpers.deploy_models import assert_same, image_files, photos, write_weights
 
-SIDE = 160
+SIDE = 96
 
 
 @pytest.fixture(scope="module")
@@ -171,10 +174,22 @@ def test_refuses_calibration(model, tmp_path):
         export_detector(cfg, weights, out, plan._replace(formats=["torchscript"]))
     image_files(tmp_path / "bad")
     (tmp_path / "bad/0.png").write_bytes(b"no image")
-    plan = plan._replace(calibration=tmp_path / "bad")
+    plan, level = plan._replace(calibration=tmp_path / "bad"), logging.root.level
     with pytest.raises(InputError, match="calibration image .*0.png: .* remove it"):
         export_detector(cfg, weights, out, plan)
+    assert logging.root.level == level
     assert not list(out.iterdir())  # nothing half-written
+
+
+def test_exporter_logs_again_after_an_error(tmp_path):
+    class Broken(torch.nn.Module):
+        def forward(self, images):
+            raise ArithmeticError
+
+    level = logging.getLogger("torch.onnx").level
+    with pytest.raises(ArithmeticError):
+        export_onnx(Broken(), torch.zeros(1), tmp_path / "broken.onnx")
+    assert logging.getLogger("torch.onnx").level == level
 
 
 def test_checkpoint_of_another_config(model, root, tool, tmp_path):

@@ -1,7 +1,10 @@
 """Inputs of predict.py that people have: odd formats, equal names, thin photos."""
 
 import csv
+import functools
+import http.server
 import json
+import threading
 from pathlib import Path
 
 import cv2
@@ -15,6 +18,7 @@ from mmyolo_mnv1.deploy import Detector
 from mmyolo_mnv1.deploy.runtime.predict import predict
 from mmyolo_mnv1.deploy.runtime.processing import letterbox
 from mmyolo_mnv1.deploy.runtime.sources import find_images, read_image
+from mmyolo_mnv1.errors import InputError
 from tests.helpers.deploy_models import photos
 
 
@@ -156,3 +160,39 @@ def test_a_photo_that_fails_is_named_and_the_next_one_is_done(
     summary = predict(detector, [str(tmp_path)])
     assert (summary.images, summary.skipped) == (1, 1)
     assert "a.jpg: RuntimeError: no memory at all; skipped" in capsys.readouterr().out
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Address of a folder on a web server of this machine."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Handler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def test_photo_from_the_web(detector, server, tmp_path):
+    write(tmp_path / "s/x.png", photos()[0])
+    out = tmp_path / "out"
+    summary = predict(detector, [f"{server}/s/x.png?size=full"], out)
+    assert (summary.images, summary.skipped) == (1, 0)
+    (picture,) = (out / "pictures").rglob("*.png")
+    assert picture.name == "x.png"
+    assert sum(rows(out).values()) == len(detector(photos()[0]).labels)
+
+
+def test_photo_from_the_web_that_does_not_exist(detector, server):
+    with pytest.raises(InputError, match=r"none.jpg cannot be read \(HTTP Error 404"):
+        predict(detector, [f"{server}/none.jpg"])
+
+
+def test_damaged_photo_from_the_web(detector, server, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no photo")
+    summary = predict(detector, [f"{server}/bad.jpg"])
+    assert (summary.images, summary.skipped) == (0, 1)

@@ -9,15 +9,14 @@ from mmengine.structures import InstanceData
 from mmyolo.registry import MODELS, RUNNERS
 from torch import nn
 
-from benchmarks.training.train_job import make_truths
+from benchmarks.training.made_up_data import make_truths
 from mmyolo_mnv1.analysis.machine import Memory
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.models import MobileNetV1
 from mmyolo_mnv1.models.build import build_model
 
 SIZE = 64
-#: A network with few layers and few distinct shapes, for each of which a compiler has to
-#: build kernels.
+#: A network with few layers and few shapes: compilers build kernels for each shape.
 SHALLOW = [[(64, 1)], [(128, 2)], [(256, 2)], [(512, 2)]]
 SMALL = {
     "model.backbone.alpha": 0.01,

@@ -8,6 +8,7 @@ import contextlib
 import copy
 import io
 import json
+import multiprocessing
 import os
 import pickle
 import runpy
@@ -170,12 +171,14 @@ default_hooks = dict(logger=dict(interval=1))
         """
         path = Path(package.__file__).parent / ".mim/tools" / script
         argv = [str(path), *map(str, args)]
-        out = io.StringIO()
-        redirect, patched = (
+        out, pool = io.StringIO(), multiprocessing.Pool
+        with (
+            fresh_process(self.folder),
             contextlib.redirect_stdout(out),
             patch.object(sys, "argv", argv),
-        )
-        with fresh_process(self.folder), redirect, patched:
+            # One of the tools starts 48 processes.
+            patch("multiprocessing.Pool", lambda processes: pool(min(processes, 2))),
+        ):
             runpy.run_path(str(path), run_name="__main__")
         return out.getvalue()
 
@@ -187,16 +190,18 @@ def fresh_process(folder: Path) -> Iterator[None]:
     matplotlib.use("Agg")
     managers = list(_subclasses(ManagerMixin))
     before = [manager._instance_dict for manager in managers]
-    where = Path.cwd()
+    where, threads = Path.cwd(), torch.get_num_threads()
     with patch.dict(os.environ), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             for manager in managers:
                 manager._instance_dict = OrderedDict()
             os.chdir(folder)
+            torch.set_num_threads(1)  # quicker beside other processes
             yield
         finally:
             os.chdir(where)
+            torch.set_num_threads(threads)
             for manager, instances in zip(managers, before, strict=True):
                 manager._instance_dict = instances
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...compat import TORCHSCRIPT_EXPORTER
+from ...errors import InputError
 from ..runtime.metadata import FORMS, INPUT
 from .quiet import quiet
 
@@ -25,10 +26,20 @@ class HalfNetwork(nn.Module):
 
     Args:
         network (nn.Module): Network to convert, in place.
+
+    Raises:
+        InputError: If this PyTorch, such as 2.1, has no half precision on the CPU.
     """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
+        try:
+            nn.functional.conv2d(*torch.zeros(2, 1, 1, 1, 1).half())
+        except RuntimeError:
+            raise InputError(
+                f"--half: PyTorch {torch.__version__} does not convolve in half "
+                "precision on the CPU: export without it, or with a newer PyTorch"
+            ) from None
         self.network = network.half()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,11 +1,14 @@
 """Image sources: files, folders, globs, videos, cameras, lists of files."""
 
 import glob
+import io
 import itertools
 import os
 import sys
+import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -20,6 +23,9 @@ IMAGES = (
     *(".cr2", ".dng", ".heic", ".heif", ".nef"),  # readable with a plugin of Pillow
 )
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+
+#: Seconds until a server has to answer, and limit of a photo from the web.
+TIMEOUT, MAX_BYTES = 10, 256 << 20
 
 Item = TypeVar("Item")
 
@@ -91,7 +97,7 @@ def open_source(text: str, names: UniqueNames | None = None) -> FrameSource:
     Args:
         text (str): An image, a folder (searched recursively for images and videos,
             also behind links), a glob, a video, the number of a camera, the URL of a
-            stream, or ``-`` for a list of images on standard input.
+            photo or stream, or ``-`` for a list of images on standard input.
         names (UniqueNames, optional): Names of earlier sources. Defaults to None.
 
     Raises:
@@ -104,6 +110,8 @@ def open_source(text: str, names: UniqueNames | None = None) -> FrameSource:
     if path.is_dir():
         return _open_files(find_images(path, VIDEOS), names)
     if not path.exists():
+        if text.startswith(("http://", "https://")) and (data := _download(text)):
+            return FrameSource(1, _decode_all({text: data}, names))
         if text.isdecimal() or "://" in text:
             return _open_video(text, names)
         files = sorted(p for p in glob.glob(text, recursive=True) if os.path.isfile(p))
@@ -159,6 +167,28 @@ def find_images(folder: Path, others: tuple[str, ...] = ()) -> list[str]:
     return paths
 
 
+def _download(url: str) -> bytes | None:
+    """Download a photo; None if the address is that of a stream or video.
+
+    Raises:
+        InputError: If the address cannot be read, or the photo is too large.
+    """
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+            if response.headers.get_content_maintype() != "image":
+                return None
+            data = response.read(MAX_BYTES + 1)
+    except (OSError, ValueError, HTTPException) as e:
+        raise InputError(
+            f"source {url} cannot be read ({e}): see the address"
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise InputError(
+            f"source {url} has more than {MAX_BYTES >> 20} MiB: get a file"
+        )
+    return data
+
+
 def read_image(path: str) -> np.ndarray:
     """Read an image, (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
 
@@ -169,27 +199,36 @@ def read_image(path: str) -> np.ndarray:
         data = np.fromfile(path, np.uint8)
     except OSError as e:
         raise ValueError(e.strerror or str(e)) from None
+    return _decode(data, path)
+
+
+def _decode(data: np.ndarray, name: str) -> np.ndarray:
+    """Decode an image, by OpenCV or else by Pillow.
+
+    Raises:
+        ValueError: If neither can, with the reason.
+    """
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     except cv2.error as e:  # more pixels than OpenCV's limit
         raise ValueError(f"OpenCV: {e.err}") from None
     if image is None:
-        image = _read_by_pillow(path)
+        image = _decode_by_pillow(data, name)
     if image is None:
         raise ValueError("damaged or no image")
     return image
 
 
-def _read_by_pillow(path: str) -> np.ndarray | None:
-    """Read a format that OpenCV does not, if Pillow is installed and reads it."""
+def _decode_by_pillow(data: np.ndarray, name: str) -> np.ndarray | None:
+    """Decode a format that OpenCV does not, if Pillow is installed and can."""
     try:
         from PIL import Image, ImageOps
     except ImportError:
         return None
-    if path.lower().endswith((".jpg", ".jpeg", ".png")):
+    if name.lower().endswith((".jpg", ".jpeg", ".png")):
         return None  # damaged: Pillow would give up later, or fill it with grey
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(data.tobytes())) as image:
             rgb = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError):
         return None
@@ -224,6 +263,17 @@ def _read_all(paths: Iterable[str], names: UniqueNames) -> Iterator[Frame | Unre
             yield Frame(names(_name(path)), read_image(path))
         except ValueError as e:
             yield Unreadable(path, str(e))
+
+
+def _decode_all(
+    photos: dict[str, bytes], names: UniqueNames
+) -> Iterator[Frame | Unreadable]:
+    for name, data in photos.items():
+        try:
+            image = _decode(np.frombuffer(data, np.uint8), name)
+            yield Frame(names(_name(name.partition("?")[0])), image)
+        except ValueError as e:
+            yield Unreadable(name, str(e))
 
 
 def _open_video(text: str, names: UniqueNames) -> FrameSource:
@@ -275,5 +325,9 @@ def _name(path: str) -> str:
     file = Path(path)
     if file.is_absolute() and file.is_relative_to(Path.cwd()):
         file = file.relative_to(Path.cwd())
-    parts = [p for p in file.parts if p not in (file.anchor, "..", "http:", "rtsp:")]
+    parts = [
+        p
+        for p in file.parts
+        if p not in (file.anchor, "..", "http:", "https:", "rtsp:")
+    ]
     return "/".join(parts)

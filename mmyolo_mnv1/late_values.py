@@ -100,7 +100,7 @@ def put_in(
     - ``img_scale`` (width, height in pixels) times ``rho``, the resolution multiplier
       of MobileNets, rounded to multiples of 32, is ``input_scale``; its longer side is
       ``input_size``;
-    - ``classes`` gives ``num_classes``;
+    - ``classes`` gives ``num_classes``, also to the detector;
     - ``data_root`` and ``ann_files`` give ``ann_paths``;
     - ``max_epochs`` minus ``close_mosaic_epochs`` is ``switch_epoch``.
 
@@ -121,6 +121,10 @@ def put_in(
     given = set(values)
     _check_dump(values, filename)
     _derive(values)
+    model = values.get("model") or {}
+    model = model.get("module", model)  # test-time augmentation wraps it
+    if "num_classes" in values and str(model.get("type")).endswith("YOLO11Detector"):
+        model.setdefault("default_num_classes", "${num_classes}")
     templates: dict[Path, str] = {}
 
     def note(path: Path, node: Any) -> Any:

@@ -1,6 +1,5 @@
-"""Pictures of images with boxes, and of trainings."""
+"""Pictures of images with boxes."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from mmdet.visualization import DetLocalVisualizer
 
 from ..evaluation.plot_style import literal_text
 from ..files import atomic_write
-from .tables import write_figure
 
 
 class BoxDrawer:
@@ -77,67 +75,3 @@ def save_grid(cells: Sequence[np.ndarray], path: Path, columns: int) -> None:
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
     with atomic_write(path) as temporary:
         cv2.imwrite(str(temporary), np.vstack(rows))
-
-
-def draw_detections(
-    samples: Sequence[DetDataSample],
-    classes: Sequence[str],
-    path: Path,
-    score_thr: float = 0.3,
-    columns: int = 4,
-) -> None:
-    """Save a grid of images with their predicted boxes, classes and scores.
-
-    Args:
-        samples (Sequence[DetDataSample]): Predictions with ``img_path``, boxes in
-            pixels of the original image.
-        classes (Sequence[str]): Class names by label.
-        path (Path): PNG file.
-        score_thr (float): Minimum score. Defaults to 0.3.
-        columns (int): Images per row. Defaults to 4.
-    """
-    draw = BoxDrawer(classes)
-    cells = [draw(cv2.imread(s.img_path), s, score_thr) for s in samples]
-    save_grid(cells, path, columns)
-
-
-def draw_training_curve(work_dir: Path, path: Path) -> None:
-    """Save loss and mAP over epochs, from the scalars that MMEngine logged.
-
-    All runs in ``work_dir`` are joined by time: a resumed training is one curve.
-
-    Args:
-        work_dir (Path): Work directory of the training.
-        path (Path): PNG file.
-    """
-    losses: dict[float, float] = {}
-    precisions: dict[float, tuple[float, float]] = {}
-    for file in sorted(work_dir.glob("*/vis_data/scalars.json")):
-        for line in file.read_text().splitlines():
-            row = json.loads(line)
-            if "loss" in row:
-                losses[row["step"]] = row["loss"]
-                iters_per_epoch = row["step"] / row["epoch"]
-            elif "coco/bbox_mAP" in row:
-                pair = row["coco/bbox_mAP"], row["coco/bbox_mAP_50"]
-                precisions[row["step"]] = pair
-    if not losses:
-        return
-    figure, left = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    iterations = sorted(losses)
-    left.plot(
-        [i / iters_per_epoch for i in iterations],
-        [losses[i] for i in iterations],
-        color="tab:blue",
-    )
-    left.set(xlabel="epoch", title="MobileNetV1-YOLO11: training")
-    left.set_ylabel("training loss (sum over the batch)", color="tab:blue")
-    right = left.twinx()
-    epochs = sorted(precisions)
-    for column, label, style in ((1, "mAP@50", "o-"), (0, "mAP@[.5:.95]", "s--")):
-        values = [precisions[e][column] for e in epochs]
-        right.plot(epochs, values, style, color="tab:orange", label=label)
-    right.set_ylim(0, 1)
-    right.set_ylabel("held-out mAP", color="tab:orange")
-    right.legend(loc="lower right")
-    write_figure(figure, path, dpi=120)

@@ -1,19 +1,23 @@
 """Train, evaluate and draw a MobileNetV1-YOLO11 on the embedded digits dataset."""
 
 import argparse
+import json
 import statistics
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import torch
+from matplotlib import pyplot as plt
 from mmdet.structures import DetDataSample
 from mmengine.dataset import BaseDataset, pseudo_collate
 from torch import nn
 
 from mmyolo_mnv1.analysis.complexity import count_conv_macs, count_params
-from mmyolo_mnv1.analysis.pictures import draw_detections, draw_training_curve
+from mmyolo_mnv1.analysis.pictures import BoxDrawer, save_grid
+from mmyolo_mnv1.analysis.tables import write_figure
 from mmyolo_mnv1.annotations.digits import make_digits
 from mmyolo_mnv1.config import input_shape, load_config
 from mmyolo_mnv1.engine import YOLO11Runner
@@ -64,9 +68,10 @@ def run_demo(config: Path, work_dir: Path) -> dict[str, float]:
     metrics = runner.test()
     model, dataset = runner.model, runner.test_dataloader.dataset
     samples, ms_per_image = _predict(model, dataset, count=64)
-    classes = dataset.metainfo["classes"]
-    draw_detections(samples[:16], classes, work_dir / "detections.png")
-    draw_training_curve(work_dir, work_dir / "curve.png")
+    draw = BoxDrawer(dataset.metainfo["classes"])
+    cells = [draw(cv2.imread(s.img_path), s, score_thr=0.3) for s in samples[:16]]
+    save_grid(cells, work_dir / "detections.png", columns=4)
+    _draw_training_curve(work_dir, work_dir / "curve.png")
     return dict(
         mAP=metrics["coco/bbox_mAP"],
         mAP_50=metrics["coco/bbox_mAP_50"],
@@ -96,6 +101,48 @@ def _predict(
             torch.cuda.synchronize()
         times.append(1000 * (time.perf_counter() - start))
     return samples, statistics.median(times)
+
+
+def _draw_training_curve(work_dir: Path, path: Path) -> None:
+    """Save loss and mAP over epochs, from the scalars that MMEngine logged.
+
+    All runs in ``work_dir`` are joined by time: a resumed training is one curve.
+
+    Args:
+        work_dir (Path): Work directory of the training.
+        path (Path): PNG file.
+    """
+    losses: dict[float, float] = {}
+    precisions: dict[float, tuple[float, float]] = {}
+    for file in sorted(work_dir.glob("*/vis_data/scalars.json")):
+        for line in file.read_text().splitlines():
+            row = json.loads(line)
+            if "loss" in row:
+                losses[row["step"]] = row["loss"]
+                iters_per_epoch = row["step"] / row["epoch"]
+            elif "coco/bbox_mAP" in row:
+                pair = row["coco/bbox_mAP"], row["coco/bbox_mAP_50"]
+                precisions[row["step"]] = pair
+    if not losses:
+        return
+    figure, left = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    iterations = sorted(losses)
+    left.plot(
+        [i / iters_per_epoch for i in iterations],
+        [losses[i] for i in iterations],
+        color="tab:blue",
+    )
+    left.set(xlabel="epoch", title="MobileNetV1-YOLO11: training")
+    left.set_ylabel("training loss (sum over the batch)", color="tab:blue")
+    right = left.twinx()
+    epochs = sorted(precisions)
+    for column, label, style in ((1, "mAP@50", "o-"), (0, "mAP@[.5:.95]", "s--")):
+        values = [precisions[e][column] for e in epochs]
+        right.plot(epochs, values, style, color="tab:orange", label=label)
+    right.set_ylim(0, 1)
+    right.set_ylabel("held-out mAP", color="tab:orange")
+    right.legend(loc="lower right")
+    write_figure(figure, path, dpi=120)
 
 
 if __name__ == "__main__":

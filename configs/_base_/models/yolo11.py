@@ -3,7 +3,6 @@ model = dict(
     type="YOLO11Detector",
     _scope_="mmyolo",  # also where MMDetection's is the default, as in DetInferencer
     scale="m",
-    default_num_classes="${num_classes}",
     channels_last=True,
     data_preprocessor=dict(
         type="YOLOv5DetDataPreprocessor",

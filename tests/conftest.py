@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import json
+import os
 import subprocess
 import sys
 import traceback
@@ -29,6 +30,18 @@ def mmyolo_scope():
     """Types without a prefix are MMYOLO's, as in every config."""
     with DefaultScope.overwrite_default_scope("mmyolo"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def launcher_variables():
+    """Variables of launchers, which tools set in this process, end with the test."""
+    names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    before = {name: os.environ.get(name) for name in names}
+    yield
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ class Training:
 
     def finish(self) -> int:
         """Wait for the end; the exit status."""
-        self.process.join(120)
+        self.process.join(300)
         if self.process.exitcode is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise AssertionError(f"does not end: {self.output()[-3000:]}")

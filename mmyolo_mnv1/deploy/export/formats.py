@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import json
+import shutil
 import subprocess
 import warnings
 from collections.abc import Callable, Sequence
@@ -164,11 +165,16 @@ def export_network(job: ExportJob, out: Path, name: str) -> dict[str, Path]:
     Raises:
         InputError: If a calibration image cannot be read or a file not be written.
     """
-    with warnings.catch_warnings(), atomic_files(out) as folder:
+    with (
+        warnings.catch_warnings(),
+        atomic_files(out) as folder,
+        TemporaryDirectory() as scratch,
+    ):
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.filterwarnings("ignore", "torch.meshgrid")
         files = {
-            form: _WRITERS[form](job, folder / name).name for form in job.plan.formats
+            form: _WRITERS[form](job, folder / name, Path(scratch)).name
+            for form in job.plan.formats
         }
     return {form: out / file for form, file in files.items()}
 
@@ -179,78 +185,86 @@ def disk_size(path: Path) -> int:
     return sum(p.stat().st_size for p in (path, *map(path.with_suffix, weights)))
 
 
-def _write_onnx(job: ExportJob, path: Path) -> Path:
-    from .onnx_graph import finish_onnx, simplify
+def _write_onnx(job: ExportJob, path: Path, scratch: Path) -> Path:
+    from .onnx_graph import finish_onnx
 
     path = path.with_name(f"{path.name}.onnx")
-    export_onnx(_traceable(job), job.images, path, job.plan.dynamic)
-    simplify(path)
+    shutil.copyfile(_export_graph(job, scratch, job.plan.half), path)
     if job.calibration:
         quantize_onnx(path, job.calibration)
     finish_onnx(path, job.metadata)
     return path
 
 
-def _write_openvino(job: ExportJob, path: Path) -> Path:
+def _write_openvino(job: ExportJob, path: Path, scratch: Path) -> Path:
     """Convert from ONNX; for half precision OpenVINO compresses the weights."""
     import onnx
     import openvino
 
-    from .onnx_graph import finish_onnx, simplify
+    from .onnx_graph import finish_onnx
 
-    with TemporaryDirectory() as folder:
-        graph = Path(folder, "network.onnx")
-        export_onnx(job.network, job.images, graph, job.plan.dynamic)
-        simplify(graph)
-        finish_onnx(graph, job.metadata)
-        model = openvino.convert_model(graph)
-        if job.calibration:
-            tail = find_tail(onnx.load(graph).graph)
-            model = quantize_openvino(model, tail, job.calibration)
+    graph = scratch / "openvino.onnx"
+    shutil.copyfile(_export_graph(job, scratch, half=False), graph)
+    finish_onnx(graph, job.metadata)
+    model = openvino.convert_model(graph)
+    if job.calibration:
+        tail = find_tail(onnx.load(graph).graph)
+        model = quantize_openvino(model, tail, job.calibration)
     model.set_rt_info(json.dumps(job.metadata.dump()), [RT_INFO, "metadata"])
     path = path.with_name(f"{path.name}.xml")
     openvino.save_model(model, path, compress_to_fp16=job.plan.half)
     return path
 
 
-def _write_torchscript(job: ExportJob, path: Path) -> Path:
+def _export_graph(job: ExportJob, scratch: Path, half: bool) -> Path:
+    """Simplified ONNX graph without NMS; formats with the same graph share it."""
+    from .onnx_graph import simplify
+
+    path = scratch / f"half_{half}.onnx"
+    if not path.exists():
+        export_onnx(_traceable(job, half), job.images, path, job.plan.dynamic)
+        simplify(path)
+    return path
+
+
+def _write_torchscript(job: ExportJob, path: Path, scratch: Path) -> Path:
     path = path.with_name(f"{path.name}.torchscript")
-    traced = torch.jit.trace(_traceable(job), job.images, check_trace=False)
+    traced = torch.jit.trace(
+        _traceable(job, job.plan.half), job.images, check_trace=False
+    )
     files = {EXTRA_FILE: json.dumps(job.metadata.dump())}
     torch.jit.save(traced, path, _extra_files=files)
     return path
 
 
-def _write_ncnn(job: ExportJob, path: Path) -> Path:
+def _write_ncnn(job: ExportJob, path: Path, scratch: Path) -> Path:
     """Convert from TorchScript by pnnx; half precision applies to the weights."""
     import pnnx
 
     path = path.with_name(f"{path.name}.ncnn.param").resolve()  # pnnx changes folder
-    with TemporaryDirectory() as folder:
-        source = Path(folder, "network.pt")
-        torch.jit.trace(job.network, job.images, check_trace=False).save(source)
-        shape = ",".join(map(str, job.images.shape))
-        subprocess.run(
-            [
-                *(pnnx.EXEC_PATH, source, f"inputshape=[{shape}]f32"),
-                *(f"fp16={int(job.plan.half)}", f"ncnnparam={path}"),
-                f"ncnnbin={path.with_suffix('.bin')}",
-            ],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-        )
+    source = scratch / "network.pt"
+    torch.jit.trace(job.network, job.images, check_trace=False).save(source)
+    shape = ",".join(map(str, job.images.shape))
+    subprocess.run(
+        [
+            *(pnnx.EXEC_PATH, source, f"inputshape=[{shape}]f32"),
+            *(f"fp16={int(job.plan.half)}", f"ncnnparam={path}"),
+            f"ncnnbin={path.with_suffix('.bin')}",
+        ],
+        cwd=scratch,
+        check=True,
+        capture_output=True,
+    )
     document = json.dumps(job.metadata.dump(), ensure_ascii=False, indent=1)
     path.with_suffix(".json").write_text(f"{document}\n", encoding="utf-8")
     return path
 
 
-def _traceable(job: ExportJob) -> nn.Module:
-    """The network, converted to half precision if the plan requests it."""
-    return HalfNetwork(copy.deepcopy(job.network)) if job.plan.half else job.network
+def _traceable(job: ExportJob, half: bool) -> nn.Module:
+    return HalfNetwork(copy.deepcopy(job.network)) if half else job.network
 
 
-_WRITERS: dict[str, Callable[[ExportJob, Path], Path]] = dict(
+_WRITERS: dict[str, Callable[[ExportJob, Path, Path], Path]] = dict(
     onnx=_write_onnx,
     openvino=_write_openvino,
     ncnn=_write_ncnn,

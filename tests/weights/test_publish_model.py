@@ -80,12 +80,15 @@ def test_name_has_the_hash(trained, published, tmp_path):
     digest = torch.hub.HASH_REGEX.search(published.name)[1]
     assert re.fullmatch("[0-9a-f]{8}", digest)
     assert hashlib.sha256(published.read_bytes()).hexdigest().startswith(digest)
+    load = torch.hub.load_state_dict_from_url
+    loaded = load(published.as_uri(), str(tmp_path / "hub"), check_hash=True)
+    assert loaded["meta"] == load_checkpoint(published)["meta"]
     half = "half" in str(published.parent)
     again = publish_checkpoint(trained.checkpoint, tmp_path / "other.name", half)
     assert again.name == f"other.name-{digest}.pth"
     copy = publish_checkpoint(published, tmp_path / "copy.pth")
     assert copy.read_bytes() == published.read_bytes()
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.glob("*.pth"))) == 2
 
 
 def test_half_precision(trained, tmp_path):

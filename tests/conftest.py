@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
 
 import mmyolo_mnv1.registration  # noqa: F401
 from mmyolo_mnv1.annotations.digits import make_digits
@@ -42,6 +43,16 @@ def launcher_variables():
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
+
+
+@pytest.fixture(autouse=True)
+def visualizers():
+    """MMEngine keeps visualizers by name: a later Runner would write to their folder."""
+    yield
+    classes = [Visualizer]
+    for cls in classes:
+        cls._instance_dict.clear()
+        classes += cls.__subclasses__()
 
 
 @pytest.fixture(scope="session")

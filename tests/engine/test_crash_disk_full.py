@@ -33,7 +33,7 @@ def check_stopped(training: Training, reason: str) -> None:
     assert line.startswith("mmyolo-mnv1: ") and f"({reason}): make room" in line
     assert line.endswith(f"the last good checkpoint is {good}")
     assert "Traceback" not in training.output()
-    assert not list(training.work_dir.glob(".*.tmp"))
+    assert not list(training.work_dir.glob(".*.tmp*"))
 
 
 def test_no_space_left(digits, tmp_path, small_disk):

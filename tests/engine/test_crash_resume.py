@@ -11,7 +11,7 @@ from mmyolo_mnv1.weights import load_checkpoint
 from tests.helpers.small_runs import Training, last_checkpoint, records, write_config
 
 ITERATIONS = 4  # an epoch
-TEMPORARY = ".*.tmp"
+TEMPORARY = ".*.tmp*"
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_labels(peer, yolo, split, report):
 
     data = check_det_dataset(str(yolo / "data.yaml"), autodownload=False)
     dataset = YOLODataset(data[split], data=data, task="detect", augment=False)
-    labels = {x["im_file"].replace("/images", ""): x for x in dataset.labels}
+    labels = {"".join(x["im_file"].rsplit("/images", 1)): x for x in dataset.labels}
     coco = yolo_to_coco(yolo / "data.yaml", yolo / "out")[split].coco
     assert len(dataset.labels) == len(coco["images"])
     for image in coco["images"]:

@@ -5,3 +5,4 @@ _base_ = [
     "./schedules/adamw_40e.py",
 ]
 img_scale = (320, 320)
+pretrained = "ultralytics://yolo11${model.scale}.pt"  # COCO; None: from scratch

@@ -6,3 +6,4 @@ _base_ = [
     "./schedules/adamw_40e.py",
 ]
 img_scale = (320, 320)
+pretrained = "timm://mobilenetv1_100.ra4_e3600_r224_in1k"  # ImageNet; None: from scratch

@@ -37,17 +37,15 @@ class Origin(NamedTuple):
     same: bool = False
 
     @property
-    def layers(self) -> dict:
-        """``act_cfg`` and ``norm_cfg`` of the backbone."""
+    def expects(self) -> dict:
+        """Part of a detector's config that goes with the weights."""
         return dict(
-            act_cfg=dict(type=self.activation, inplace=True),
-            norm_cfg=dict(type="BN", momentum=0.03, eps=self.eps),
+            backbone=dict(
+                act_cfg=dict(type=self.activation, inplace=True),
+                norm_cfg=dict(type="BN", momentum=0.03, eps=self.eps),
+            ),
+            data_preprocessor=dict(mean=[self.mean] * 3, std=[self.std] * 3),
         )
-
-    @property
-    def pixels(self) -> dict:
-        """``mean`` and ``std`` of the data preprocessor."""
-        return dict(mean=[self.mean] * 3, std=[self.std] * 3)
 
 
 SCRATCH = Origin("none", mean=0.0, std=255.0)
@@ -75,8 +73,8 @@ def expected_by(address: str | None) -> dict:
             weights of an unknown origin, give the defaults of training from scratch.
 
     Returns:
-        dict: ``act_cfg`` and ``norm_cfg`` of the backbone, ``mean`` and ``std`` of the
-        data preprocessor.
+        dict: Part of the detector's config: ``act_cfg`` and ``norm_cfg`` of
+        ``backbone``, ``mean`` and ``std`` of ``data_preprocessor``.
 
     Raises:
         InputError: If a local checkpoint cannot be loaded.
@@ -91,7 +89,7 @@ def expected_by(address: str | None) -> dict:
         if path.is_file() and path.suffix in (".pth", ".bin"):
             return _expected_by_checkpoint(path, path.stat().st_mtime_ns)
         origin = _origin_of_file(path)
-    return {**origin.layers, **origin.pixels}
+    return origin.expects
 
 
 def find_origin(names: Iterable[str]) -> Origin | None:
@@ -107,18 +105,24 @@ def find_origin(names: Iterable[str]) -> Origin | None:
     )
 
 
-def describe(model: dict) -> dict:
-    """What the weights of a model expect, as ``meta`` of its checkpoints says it.
+def expected_part(model: dict) -> dict:
+    """Part of a detector's config that its weights expect, as :func:`expected_by`.
 
     Args:
-        model (dict): Config of a detector, or ``meta`` of a checkpoint.
+        model (dict): Config of a detector, or ``meta`` of one of its checkpoints.
 
     Returns:
-        dict: Keys and values as those of :func:`expected_by`, as far as it has them.
+        dict: Plain values, as far as the config has them.
     """
-    backbone, pixels = model.get("backbone") or {}, model.get("data_preprocessor") or {}
-    parts = dict(act_cfg=backbone, norm_cfg=backbone, mean=pixels, std=pixels)
-    return {name: part[name] for name, part in parts.items() if part.get(name)}
+    parts = dict(backbone=("act_cfg", "norm_cfg"), data_preprocessor=("mean", "std"))
+    return {
+        part: {
+            name: dict(value) if isinstance(value, dict) else list(value)
+            for name in names
+            if (value := (model.get(part) or {}).get(name))
+        }
+        for part, names in parts.items()
+    }
 
 
 @lru_cache(maxsize=8)
@@ -128,8 +132,8 @@ def _expected_by_checkpoint(path: Path, mtime: int) -> dict:
     checkpoint = checkpoint if isinstance(checkpoint, dict) else {}
     tensors = checkpoint.get("state_dict", checkpoint)
     origin = find_origin(tensors) or SCRATCH
-    meta = checkpoint.get("meta") or {}
-    return {**origin.layers, **origin.pixels, **describe(meta)}
+    known = expected_part(checkpoint.get("meta") or {})
+    return {part: {**values, **known[part]} for part, values in origin.expects.items()}
 
 
 def _origin_of_file(path: Path) -> Origin:

@@ -3,12 +3,15 @@
 # (docs/results.md): act_cfg=dict(type="SiLU", inplace=True).
 _base_ = "./yolo11.py"
 model = dict(
-    data_preprocessor=dict(mean="${expected.mean}", std="${expected.std}"),
+    data_preprocessor=dict(
+        mean="${expected.data_preprocessor.mean}",
+        std="${expected.data_preprocessor.std}",
+    ),
     backbone=dict(
         _delete_=True,
         type="MobileNetV1",
         alpha=1.0,
-        norm_cfg="${expected.norm_cfg}",
-        act_cfg="${expected.act_cfg}",
+        norm_cfg="${expected.backbone.norm_cfg}",
+        act_cfg="${expected.backbone.act_cfg}",
     ),
 )

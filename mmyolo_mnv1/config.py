@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from mmengine.config import Config, ConfigDict
-from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.config import Config, ConfigDict, config, utils
 
+from .config_scope import add_scope
 from .errors import InputError
 from .late_values import MARK, NOTES, LateValues, input_scale, put_in
 
@@ -90,7 +90,7 @@ def install() -> None:
 
     Also lets MMEngine find ``_base_ = "mmyolo_mnv1::…"``.
     """
-    MODULE2PACKAGE.setdefault(PACKAGE, PACKAGE)
+    add_scope(config, utils)
     if hasattr(Config.__init__, "__wrapped__"):
         return
     init = Config.__init__

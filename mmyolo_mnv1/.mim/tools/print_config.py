@@ -1,1 +1,0 @@
-../../../tools/print_config.py

@@ -230,7 +230,7 @@ def test_mim_finds_the_package(installed, tmp_path):
     assert "config id: yolo11_mnv1_n_a025\n" in out and "1881920" in out
     assert "yolo11_m\n" not in out and "digits" not in out
     config = installed.package / ".mim/configs/yolo11_mnv1_m_r080.py"
-    assert "input_size = 512" in mim("run", "mmyolo", "print_config", config)
+    assert "input_size = 512" in mim("run", "mmyolo-mnv1", "print_config", config)
 
 
 def test_mim_says_that_there_are_no_weights(installed, tmp_path):

@@ -1,0 +1,1 @@
+../../../tools/print_config.py

@@ -58,8 +58,8 @@ def load_converted(address: str) -> dict:
     checkpoint = load(address)
     if not _is_converted(checkpoint):
         raise InputError(
-            f"{address} holds no state dict of Ultralytics' YOLO11, nor of a MobileNetV1 "
-            "classifier of timm, TF-slim or Zehaos: give one of these"
+            f"{address} holds no state dict of YOLO11 by Ultralytics, nor of a "
+            "MobileNetV1 classifier of timm, TF-slim or Zehaos: give one of these"
         )
     return checkpoint
 

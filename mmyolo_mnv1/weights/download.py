@@ -114,7 +114,7 @@ def local_file(address: str) -> Path:
             problem = f"{wanted.url} cannot be downloaded ({_reason(e)})"
         raise InputError(
             f"{problem}: put the file there as {path}, or as {path.name} into a "
-            f"folder that {FOLDER} names; pretrained = None trains without"
+            f"folder that {FOLDER} names; pretrained = None trains from scratch"
         ) from None
     return path
 

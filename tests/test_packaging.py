@@ -280,7 +280,7 @@ def test_mim_unpacks_coco(installed, tmp_path):
             "_base_/yolo11_finetune.py",
             "classes = ('cat',)\nann_files = _base_.ann_files",
         ),
-        ("yolo11_mnv1_m_lite.py", "train_dataloader = dict(batch_size=2)"),
+        ("yolo11_mnv1_t30.py", "train_dataloader = dict(batch_size=2)"),
         ("classification/mobilenet_v1_0.5_8xb32_in1k.py", "data = _base_.data"),
     ],
 )

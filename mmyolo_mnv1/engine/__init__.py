@@ -3,6 +3,7 @@
 from .accumulation import SumAmpOptimWrapper, SumOptimWrapper
 from .bf16 import BF16OptimWrapper
 from .checkpoint_hook import SafeCheckpointHook
+from .distillation import DistilledYOLO11Detector
 from .ema_hook import UpdateEMAHook
 from .loop import ResumableEpochLoop
 from .nan_guard_hook import NanGuardHook
@@ -13,6 +14,7 @@ from .sync_hook import SyncStatisticsHook
 
 __all__ = [
     "BF16OptimWrapper",
+    "DistilledYOLO11Detector",
     "EpochSeedHook",
     "InnerPipelineSwitchHook",
     "NanGuardHook",

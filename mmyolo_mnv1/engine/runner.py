@@ -32,6 +32,7 @@ from ..weights import UNREADABLE, compare_tensors
 from ..weights.origins import expected_part
 from .accumulation import accumulate
 from .checks import check_files, check_vis_backends, warn_of_lost_hooks
+from .distillation import check_teacher
 from .distributed import check_same_config, start_process_group
 from .memory import keep_freed_memory
 
@@ -200,8 +201,10 @@ class YOLO11Runner(Runner):
         """Train, from the start or from a checkpoint.
 
         Raises:
-            InputError: If the disk is full; names the last good checkpoint.
+            InputError: If the teacher of a distillation does not fit, or the disk is
+                full; names the last good checkpoint.
         """
+        check_teacher(self.cfg)
         last = Path(self.work_dir) / "last_checkpoint"
         if is_main_process() and not self._resume:
             last.unlink(missing_ok=True)  # of an earlier run

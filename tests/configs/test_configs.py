@@ -35,9 +35,10 @@ def test_names_say_what_is_in_them():
     for path in CONFIGS:
         cfg = load_config(path)
         family, scale, rest = re.fullmatch(
-            r"(yolo11|yolo11_mnv1|yolo11_mobilenetv2)_([nsmlx])(?:_(\w+))?", path.stem
+            r"(yolo11|yolo11_mnv1|yolo11_mobilenetv2)_([nsmlx]|t\d+)(?:_(\w+))?",
+            path.stem,
         ).groups()
-        assert cfg.model.scale == scale
+        assert cfg.get("size", cfg.model.scale) == scale
         expected = dict(
             yolo11="YOLO11CSPDarknet",
             yolo11_mnv1="MobileNetV1",

@@ -188,26 +188,35 @@ def test_last_stage(last_stage, channels, blocks):
     assert len(MobileNetV1(0.5).stage5) == 2  # the class's table is unchanged
 
 
-def test_lite_has_no_ordinary_3x3_convolution(root):
-    """Neck and head have pointwise and depthwise ones only, and the same shapes."""
-    lite, full = (
-        MODELS.build(load_config(root / f"configs/yolo11_mnv1_n{suffix}.py").model)
-        for suffix in ("_lite", "")
-    )
-    for part in (lite.neck, lite.bbox_head):
+@pytest.mark.parametrize("size", ["t30", "t45", "t65", "t100"])
+def test_light_detectors(root, size):
+    """Depthwise and pointwise convolutions only, of channels that AVX-512 likes."""
+    cfg = load_config(root / "configs/yolo11_mnv1_t100.py", {"size": size})
+    model = MODELS.build(cfg.model).eval()
+    for part in (model.backbone, model.neck, model.bbox_head):
         for name, conv in part.named_modules():
-            if isinstance(conv, torch.nn.Conv2d) and conv.kernel_size != (1, 1):
-                assert conv.groups == conv.in_channels == conv.out_channels, name
-    image = torch.rand(1, 3, 64, 96)
-    shapes = [
-        [[m.shape for m in level] for level in model.eval()(image)]
-        for model in (lite, full)
-    ]
-    assert shapes[0] == shapes[1]
-    assert count_params(lite) < 0.9 * count_params(full)
+            if isinstance(conv, torch.nn.Conv2d) and name != "stem.conv":
+                depthwise = conv.groups == conv.in_channels == conv.out_channels
+                assert depthwise or conv.kernel_size == (1, 1), name
+                assert conv.in_channels % 16 == conv.out_channels % 16 == 0, name
+    logits, _ = model(torch.rand(1, 3, 64, 96))
+    assert [tuple(m.shape[2:]) for m in logits] == [(8, 12), (4, 6), (2, 3)]
 
 
-def test_lite_counts_of_a_layer(meta):
+def test_unknown_size_ends_with_one_line(root):
+    with pytest.raises(InputError, match="size is 't3': choose one of t30, t45, t65"):
+        load_config(root / "configs/yolo11_mnv1_t30.py", {"size": "t3"})
+
+
+def test_divisor():
+    """Channels of alpha are rounded to multiples of 8, or of another divisor."""
+    assert MobileNetV1(0.25).stem.conv.out_channels == 8
+    backbone = MobileNetV1(0.375, divisor=16)
+    assert backbone.stem.conv.out_channels == 16
+    assert backbone.out_channels == [96, 192, 384]
+
+
+def test_separable_counts_of_a_layer(meta):
     """A 3x3 convolution of c to c channels has 9c + c^2 weights, and one more BN."""
     ordinary, separable = (C3k(64, 64, separable=flag) for flag in (False, True))
     mid = 32  # channels of the four 3x3 convolutions

@@ -16,11 +16,11 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from torch import nn
 
 from mmyolo_mnv1.analysis.complexity import count_conv_macs, count_params
-from mmyolo_mnv1.analysis.pictures import BoxDrawer, save_grid
 from mmyolo_mnv1.analysis.tables import write_figure
 from mmyolo_mnv1.annotations.digits import make_digits
 from mmyolo_mnv1.config import input_shape, load_config
 from mmyolo_mnv1.engine import YOLO11Runner
+from mmyolo_mnv1.evaluation.pictures import BoxDrawer, save_grid
 
 ROOT = Path(__file__).resolve().parents[2]
 

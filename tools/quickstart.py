@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmyolo_mnv1.annotations.any_format import FORMATS
+from mmyolo_mnv1.quickstart.command import describe, quickstart
 from mmyolo_mnv1.quickstart.project import Project, project_name
-from mmyolo_mnv1.quickstart.steps import describe, quickstart
 
 
 def main(argv: Sequence[str] | None = None) -> None:

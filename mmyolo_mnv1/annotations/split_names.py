@@ -32,7 +32,7 @@ def split_roles(names: Iterable[str]) -> dict[str, str]:
     held_out = found.get("val") or found.get("test")
     if "train" not in found or not held_out:
         return {}
-    return dict(val=held_out, test=held_out) | found
+    return {role: found.get(role, held_out) for role in NAMES}
 
 
 def words(name: str) -> list[str]:

@@ -20,9 +20,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Column
 
 REFRESH = 0.1  # seconds between two updates of the progress line
-#: Starts and parts of MMEngine's warnings that ask for nothing.
+#: Parts of MMEngine's warnings that ask for nothing.
 HARMLESS = (
-    "Failed to search registry with scope",
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
     "is skipped since its requires_grad=False",

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from ..annotations.any_format import FORMATS, convert, find_labels
 from ..annotations.split_names import split_roles
 from ..annotations.summary import summary
-from ..config import load_config
 from ..errors import InputError
 from ..files import atomic_folder, atomic_write
 
@@ -85,6 +84,8 @@ def prepare(project: Project) -> str:
         InputError: If the data cannot be used, or a project of this name has others.
     """
     if project.config.exists():
+        from ..config import load_config  # OpenMMLab, which bad input does not need
+
         root = load_config(project.config).data_root
         _check_source(project, Path(root))
         return f"{project.config} and {root} are there: used as they are"

@@ -2,12 +2,12 @@
 
 import statistics
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 from mmengine.config import Config
-from mmengine.runner import Runner
 from mmyolo.registry import DATASETS, RUNNERS
 
 from ..analysis.browse_dataset import browse_dataset, split_config
@@ -17,100 +17,61 @@ from ..deploy.export.formats import ExportPlan, export_detector
 from ..deploy.runtime.detector import Detector
 from ..deploy.runtime.predict import predict
 from ..engine.launch import train_detector
-from ..errors import InputError
-from ..files import write_json
-from .project import Project, prepare
+from .clock import Clock
+from .project import Project
 
 SHOWN = 32  # held-out photos to detect in
 TIMED = 20  # of them, whose time is measured
 
 
-def quickstart(project: Project) -> dict[str, object]:
-    """Go from labelled photos to a detector; continue an interrupted call.
+def run(project: Project, clock: Clock) -> dict[str, object]:
+    """Train the detector of a project, test and export it, detect with it.
 
     Args:
-        project (Project): Names and settings.
+        project (Project): Names and settings; its config exists.
+        clock (Clock): Gets the steps.
 
     Returns:
-        dict[str, object]: Contents of ``summary.json`` in the work directory: mAP (0 to
-        1), parameters, MACs, milliseconds per image, paths, seconds of each step.
+        dict[str, object]: See :func:`.command.quickstart`.
 
     Raises:
-        InputError: If the data or a setting cannot be used, or the call is interrupted.
+        InputError: If the data or a setting cannot be used.
     """
-    try:
-        return _quickstart(project)
-    except KeyboardInterrupt:
-        raise InputError("interrupted: the same command continues") from None
-
-
-def _quickstart(project: Project) -> dict[str, object]:
-    steps = _Steps()
-    steps.begin("data")
-    print(prepare(project))
     cfg = load_config(project.config)
     cfg.work_dir = str(project.work_dir)
     print(f"wrote {look_over(cfg, project.work_dir)}: are the boxes on their objects?")
-    steps.begin("training")
+    clock.begin("training")
     checkpoint = train(cfg)
-    steps.begin("test")
+    clock.begin("test")
     cfg = load_config(project.config, {"load_from": str(checkpoint)})
     cfg.work_dir = str(project.work_dir)
     runner = RUNNERS.build(cfg)
     metrics = runner.test()
-    steps.begin("export")
-    plan = ExportPlan(["onnx"])
+    clock.begin("export")
     folder = project.work_dir / "exported"
-    model = export_detector(load_config(project.config), checkpoint, folder, plan)
-    print(f"wrote {model['onnx']}")
-    steps.begin("detection")
-    photos, split = _held_out(runner, cfg)
-    detector = Detector(model["onnx"], score_threshold=0.25)
+    cfg = load_config(project.config)
+    model = export_detector(cfg, checkpoint, folder, ExportPlan(["onnx"]))["onnx"]
+    print(f"wrote {model}")
+    clock.begin("detection")
+    dataset = runner.test_dataloader.dataset
+    count = min(len(dataset), SHOWN)
+    photos = [dataset.get_data_info(index)["img_path"] for index in range(count)]
+    detector = Detector(model, score_threshold=0.25)
     milliseconds = time_detector(detector, photos)
     predicted = project.work_dir / "predicted"
     print(predict(detector, photos, predicted, ["pictures"]))
-    seconds = steps.end()
-    summary = dict(
-        split=split,
-        photos=len(runner.test_dataloader.dataset),
+    return dict(
+        split=Path(cfg.ann_files.test).stem,
+        photos=len(dataset),
         mAP=metrics["coco/bbox_mAP"],
         mAP_50=metrics["coco/bbox_mAP_50"],
         params=count_params(runner.model),
         conv_macs=count_conv_macs(runner.model, *input_shape(cfg)),
         ms=milliseconds,
         checkpoint=str(checkpoint),
-        model=str(model["onnx"]),
+        model=str(model),
         predicted=str(predicted),
-        seconds=seconds,
     )
-    write_json(summary, project.work_dir / "summary.json", indent=1)
-    return summary
-
-
-def describe(project: Project, summary: dict) -> str:
-    """Summary in lines: figures, where everything is, the equivalent commands."""
-    work_dir, config = project.work_dir, project.config
-    size = Path(summary["model"]).stat().st_size / 1e6
-    mean, half = summary["mAP"], summary["mAP_50"]
-    seconds = ", ".join(f"{k} {v:.0f} s" for k, v in summary["seconds"].items())
-    return f"""
-mAP@[.5:.95] {mean:.3f}, mAP@50 {half:.3f} on {summary["photos"]} photos \
-({summary["split"]})
-{summary["params"] / 1e6:.2f} M parameters, {summary["conv_macs"] / 1e9:.3f} G conv \
-MACs, {size:.1f} MB, {summary["ms"]:.1f} ms per photo (ONNX Runtime)
-{seconds}
-
-config       {config}
-data         {work_dir}/train_stage2_1.png
-training     {work_dir}/curves.png, {work_dir}/detections.png
-checkpoint   {summary["checkpoint"]}
-detector     {summary["model"]}
-detections   {summary["predicted"]}/pictures
-
-The same by hand:
-mim train mmyolo_mnv1 {config}
-mim test mmyolo_mnv1 {config} -C {summary["checkpoint"]}
-python tools/predict.py {summary["model"]} PHOTOS --out {summary["predicted"]}"""
 
 
 def look_over(cfg: Config, out: Path) -> Path:
@@ -126,7 +87,9 @@ def look_over(cfg: Config, out: Path) -> Path:
     Raises:
         InputError: If the data cannot be used.
     """
-    (path,) = browse_dataset(cfg, out, "train", stage2=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of boxes that touch the edge
+        (path,) = browse_dataset(cfg, out, "train", stage2=True)
     for split in ("val", "test"):
         DATASETS.build(split_config(cfg, split))
     return path
@@ -158,27 +121,3 @@ def time_detector(detector: Detector, photos: Sequence[str]) -> float:
         detector(image)
         times.append(1000 * (time.perf_counter() - start))
     return statistics.median(times[1:])
-
-
-def _held_out(runner: Runner, cfg: Config) -> tuple[list[str], str]:
-    """Photos of the test set, at most :data:`SHOWN`, and the name of its split."""
-    dataset = runner.test_dataloader.dataset
-    count = min(len(dataset), SHOWN)
-    paths = [dataset.get_data_info(index)["img_path"] for index in range(count)]
-    return paths, Path(cfg.ann_files.test).stem
-
-
-class _Steps:
-    """Headings of the steps on the console, and their seconds."""
-
-    def __init__(self) -> None:
-        self.times: list[tuple[str, float]] = []
-
-    def begin(self, name: str) -> None:
-        print(f"\n== {name}", flush=True)
-        self.times.append((name, time.perf_counter()))
-
-    def end(self) -> dict[str, float]:
-        ends = [start for _, start in self.times[1:]] + [time.perf_counter()]
-        pairs = zip(self.times, ends, strict=True)
-        return {name: round(end - start, 1) for (name, start), end in pairs}

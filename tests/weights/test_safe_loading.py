@@ -10,9 +10,9 @@ from mmengine.runner import CheckpointLoader
 from mmyolo.registry import MODELS, RUNNERS
 
 from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.converters.mmengine_loader import checkpoint_loaders
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.weights import load_checkpoint
-from mmyolo_mnv1.weights.mmengine_loader import checkpoint_loaders
 from tests.helpers.small_runs import write_config
 
 

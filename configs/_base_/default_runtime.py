@@ -23,7 +23,9 @@ vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(
     type="mmdet.DetLocalVisualizer", vis_backends=vis_backends, name="visualizer"
 )
-log_processor = dict(type="mmengine.LogProcessor", window_size=50, by_epoch=True)
+log_processor = dict(
+    type="LogProcessor", _scope_="mmengine", window_size=50, by_epoch=True
+)
 log_level = "INFO"
 randomness = dict(seed=0)
 resume = False

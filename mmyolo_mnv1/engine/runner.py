@@ -209,7 +209,9 @@ class YOLO11Runner(Runner):
                     module.forward = torch.compiler.disable(module.forward)
         for part in (model.backbone, model.neck, model.bbox_head.head_module):
             part.compile(**options)
-        self.logger.info("the network is compiled in the first iterations: be patient")
+        self.logger.warning(
+            "the network is compiled in the first iterations: be patient"
+        )
 
     def train(self) -> nn.Module:
         """Train, from the start or from a checkpoint.

@@ -45,7 +45,9 @@ def run(project: Project, clock: Clock) -> dict[str, object]:
     clock.begin("test")
     cfg = load_config(project.config, {"load_from": str(checkpoint)})
     cfg.work_dir = str(project.work_dir)
-    runner = RUNNERS.build(cfg)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a visualizer of the same name
+        runner = RUNNERS.build(cfg)
     metrics = runner.test()
     clock.begin("export")
     folder = project.work_dir / "exported"

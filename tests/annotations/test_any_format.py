@@ -34,7 +34,8 @@ def yolo(root: Path, counts: dict[str, int], header: str = "names: [cat]\n") -> 
 
 def voc(root: Path, counts: dict[str, int], lists: bool = True) -> Path:
     box = "<xmin>9</xmin><ymin>9</ymin><xmax>33</xmax><ymax>33</ymax>"
-    text = f"<annotation><object><name>cat</name><bndbox>{box}</bndbox></object></annotation>"
+    text = f"<object><name>cat</name><bndbox>{box}</bndbox></object>"
+    text = f"<annotation>{text}</annotation>"
     for split, count in counts.items():
         names = [f"{split}{i}" for i in range(count)]
         for name in names:
@@ -151,8 +152,8 @@ def test_coco_crowds_stay_crowds_and_photos_lie_beside_the_folder(tmp_path):
     [
         (
             lambda r: (labelme(r, 10), yolo(r, dict(train=10))),
-            "has labels of 2 formats, YOLO ({0}/data.yaml) and labelme ({0}/0.json): "
-            "choose one by --labels yolo or labelme",
+            "has labels of 2 formats, labelme ({0}/0.json) and YOLO ({0}/data.yaml): "
+            "choose one by --labels labelme or yolo",
         ),
         (
             lambda r: [photo(r / f"{i}.jpg") for i in range(12)],
@@ -171,7 +172,7 @@ def test_coco_crowds_stay_crowds_and_photos_lie_beside_the_folder(tmp_path):
             "train/b.json and {0}/train/c.json both are split train",
         ),
         (
-            lambda r: (coco(r, {"all.json": "p"}), (r / "p/3.jpg").unlink()),
+            lambda r: (coco(r, {"all.json": "p"}, 11), (r / "p/3.jpg").unlink()),
             "all.json: photo 3.jpg not found below {0}: restore it",
         ),
         (

@@ -10,8 +10,8 @@ from ..errors import InputError
 from ..version import __version__
 from ..weights import compare_tensors, load_checkpoint, load_tensors, save_checkpoint
 from ..weights.download import is_downloaded, local_file
-from ..weights.origins import MMPRETRAIN, TIMM, expected_part, find_origin
-from .mobilenet_v1 import classifier_meta
+from ..weights.origins import MMPRETRAIN, TIMM, ULTRALYTICS, expected_part, find_origin
+from .mobilenet_v1 import classifier_meta, tensor_shapes
 from .tf_slim import tf_slim_to_mmyolo
 from .timm import timm_to_mmyolo
 from .ultralytics import is_ultralytics, read_ultralytics, ultralytics_to_mmyolo
@@ -44,6 +44,59 @@ def load(address: str | Path, map_location: Any = "cpu") -> Any:
             return checkpoint
         save_checkpoint(checkpoint["state_dict"], checkpoint["meta"], converted)
     return load_checkpoint(converted, map_location)
+
+
+def load_converted(address: str) -> dict:
+    """Load weights of another project; see :func:`load`.
+
+    Returns:
+        dict: Checkpoint with ``state_dict`` and ``meta``.
+
+    Raises:
+        InputError: See :func:`load`; also for a checkpoint of this package.
+    """
+    checkpoint = load(address)
+    if not _is_converted(checkpoint):
+        raise InputError(
+            f"{address} holds no state dict of Ultralytics' YOLO11, nor of a MobileNetV1 "
+            "classifier of timm, TF-slim or Zehaos: give one of these"
+        )
+    return checkpoint
+
+
+def describe(checkpoint: dict, address: str) -> str:
+    """Summary of converted weights, and the lines of a config that starts from them.
+
+    Args:
+        checkpoint (dict): Result of :func:`load_converted`.
+        address (str): Its name or file.
+    """
+    meta, tensors = checkpoint["meta"], checkpoint["state_dict"]
+    if "scale" in meta:
+        model = dict(scale=meta["scale"])
+        if not meta["sppf_act"]:
+            model["neck"] = dict(sppf_act=False)
+        version = meta["ultralytics_version"] or "of unknown version"
+        text = f"YOLO11{meta['scale']}, written by ultralytics {version}"
+        text += ", Conv+BN fused" if meta["fused"] else ""
+    else:
+        model = dict(backbone=dict(alpha=meta["backbone"]["alpha"]))
+        text = f"MobileNetV1 of {meta['source']}, alpha {meta['backbone']['alpha']:g}"
+    lines = [
+        f"{address}: {text}, {meta['num_classes']} classes, {len(tensors)} tensors",
+        "In the config:",
+        f"pretrained = {address!r}",
+        f"model = {_as_call(model)}",
+    ]
+    if classes := meta.get("dataset_meta", {}).get("classes"):
+        lines.append(f"classes = {classes}")
+    return "\n".join(lines)
+
+
+def _as_call(value: Any) -> str:
+    if not isinstance(value, dict):
+        return repr(value)
+    return f"dict({', '.join(f'{k}={_as_call(v)}' for k, v in value.items())})"
 
 
 def load_weights(model: nn.Module, checkpoint: str | Path, cfg: Config) -> None:
@@ -83,7 +136,10 @@ def difference(checkpoint: Any, model_cfg: dict) -> str:
         str: One line; empty if there is no difference, or nothing is known.
     """
     meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
-    given, own = (_facts(expected_part(config or {})) for config in (meta, model_cfg))
+    given, own = (_facts(config or {}) for config in (meta, model_cfg))
+    if isinstance(meta, dict) and "sppf_act" in meta:  # of Ultralytics
+        given["neck.sppf_act"] = meta["sppf_act"]
+        own["neck.sppf_act"] = model_cfg["neck"].get("sppf_act", True)
     return "; ".join(
         f"{name} was {given[name]} in their training and is {own[name]} here"
         for name in given
@@ -91,9 +147,9 @@ def difference(checkpoint: Any, model_cfg: dict) -> str:
     )
 
 
-def _facts(expected: dict) -> dict[str, Any]:
+def _facts(config: dict) -> dict[str, Any]:
     """Activation, BN epsilon, mean and std by their places in ``model``."""
-    backbone, pixels = expected["backbone"], expected["data_preprocessor"]
+    backbone, pixels = expected_part(config).values()
     facts = {
         "backbone.act_cfg.type": backbone.get("act_cfg", {}).get("type"),
         "backbone.norm_cfg.eps": backbone.get("norm_cfg", {}).get("eps"),
@@ -105,6 +161,7 @@ def _facts(expected: dict) -> dict[str, Any]:
 
 def _convert(path: Path, map_location: Any) -> Any:
     """Load a file by its format, and convert weights of other projects."""
+    state_dict: dict[str, Tensor]
     if path.suffix in (".npz", ".index") or Path(f"{path}.index").is_file():
         state_dict, meta = tf_slim_to_mmyolo(path)
     elif path.suffix == ".pt" and is_ultralytics(path):
@@ -121,11 +178,18 @@ def _convert(path: Path, map_location: Any) -> Any:
         origin = find_origin(tensors) if isinstance(tensors, dict) else None
         if origin is TIMM:
             state_dict, meta = timm_to_mmyolo(path)
-        elif origin is MMPRETRAIN and not _is_converted(checkpoint):
+        elif origin is ULTRALYTICS:
+            state_dict, meta = ultralytics_to_mmyolo(read_ultralytics(path))
+        elif _is_classifier(tensors) and not _is_converted(checkpoint):
             state_dict, meta = tensors, classifier_meta(path, tensors, MMPRETRAIN)
         else:
             return checkpoint
     return dict(meta=meta, state_dict=state_dict)
+
+
+def _is_classifier(tensors: Any) -> bool:
+    """Whether a state dict is of a MobileNetV1 classifier, as MMPreTrain saves it."""
+    return isinstance(tensors, dict) and tensor_shapes(1, 1).keys() <= tensors.keys()
 
 
 def _is_converted(checkpoint: Any) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..models.scales import SCALES
 from ..weights import Inert, load_inert, load_tensors
+from ..weights.origins import ULTRALYTICS, find_origin
 from .naming import BN_NAMES, check_names, strip_prefix
 from .yolo11_names import DETECT, HEAD, LAYERS, tensor_names
 
@@ -76,7 +77,7 @@ def is_ultralytics(path: Path) -> bool:
     A file that cannot be read counts as one: :func:`read_ultralytics` says why.
     """
     try:
-        return any(name.endswith(DFL) for name in load_tensors(path))
+        return find_origin(load_tensors(path)) is ULTRALYTICS
     except InputError:
         return True
 
@@ -163,11 +164,11 @@ def ultralytics_to_mmyolo(
             f"{num_classes}: it is damaged"
         )
     return state_dict, dict(
-        source="Ultralytics",
+        source=ULTRALYTICS.title,
         scale=letter,
         num_classes=num_classes,
         backbone=dict(type="YOLO11CSPDarknet"),
-        data_preprocessor=dict(mean=[0.0] * 3, std=[255.0] * 3, bgr_to_rgb=True),
+        data_preprocessor=ULTRALYTICS.expects["data_preprocessor"],
         dataset_meta=dict(classes=checkpoint.classes) if checkpoint.classes else {},
         sppf_act=checkpoint.sppf_act,
         fused=fused,

@@ -53,6 +53,7 @@ TIMM = Origin("timm", activation="ReLU6", eps=1e-5)
 TF_SLIM = Origin("TF-slim", activation="ReLU6", same=True)
 ZEHAOS = Origin("Zehaos/MobileNet", same=True)
 MMPRETRAIN = Origin("configs/classification")
+ULTRALYTICS = Origin("Ultralytics", activation="SiLU", mean=0.0, std=255.0)
 
 #: Origin by a tensor that only its files have.
 BY_TENSOR = {
@@ -60,6 +61,7 @@ BY_TENSOR = {
     "MobilenetV1/Conv2d_0/weights": TF_SLIM,
     "MobileNet/conv_1/weights": ZEHAOS,
     "head.fc.weight": MMPRETRAIN,
+    "dfl.conv.weight": ULTRALYTICS,
 }
 #: Origin by the suffix of a file that is not here, or cannot list its tensors.
 BY_SUFFIX = {".safetensors": TIMM, ".npz": TF_SLIM, ".ckpt": TF_SLIM, ".index": TF_SLIM}

@@ -1,6 +1,6 @@
 # YOLO11 with a MobileNetV1 backbone. Activation, BN and preprocessing are those of the
 # pretrained weights; from scratch ReLU, the paper's. SiLU is better then, and slower
-# (docs/results.md): act_cfg=dict(type="SiLU", inplace=True).
+# (docs/results.md): act_cfg=dict(type="SiLU").
 _base_ = "./yolo11.py"
 model = dict(
     data_preprocessor=dict(
@@ -11,7 +11,9 @@ model = dict(
         _delete_=True,
         type="MobileNetV1",
         alpha=1.0,
-        norm_cfg="${expected.backbone.norm_cfg}",
-        act_cfg="${expected.backbone.act_cfg}",
+        norm_cfg=dict(
+            type="BN", momentum=0.03, eps="${expected.backbone.norm_cfg.eps}"
+        ),
+        act_cfg=dict(type="${expected.backbone.act_cfg.type}", inplace=True),
     ),
 )

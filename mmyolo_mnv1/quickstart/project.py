@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..annotations.any_format import FORMATS, convert, find_labels
 from ..annotations.split_names import split_roles
 from ..annotations.summary import summary
-from ..errors import InputError
+from ..errors import InputError, check_least, check_sides
 from ..files import atomic_folder, atomic_write
 
 CONFIG = """\
@@ -52,6 +52,26 @@ class Project(NamedTuple):
     pretrained: str | None = None
     seed: int = 0
 
+    def check(self) -> None:
+        """Check the settings before anything is written.
+
+        Raises:
+            InputError: If a setting is out of range, or a file of weights is missing.
+        """
+        if not re.fullmatch(r"[\w.-]+", self.name):
+            raise InputError(f"--name {self.name!r}: give letters, digits, _, - and .")
+        check_least(self._asdict(), epochs=1)
+        check_sides(f"--img-scale {self.img_scale}", [self.img_scale] * 2)
+        if not 0 < self.alpha <= 4:
+            raise InputError(f"--alpha {self.alpha:g}: give a number such as 0.5 or 1")
+        weights = self.pretrained or "none"
+        is_file = "://" not in weights and weights.lower() != "none"
+        if is_file and not Path(weights).expanduser().is_file():
+            raise InputError(
+                f"--pretrained {weights} not found: give a file, a name such as "
+                "timm://mobilenetv1_100.ra4_e3600_r224_in1k, or none"
+            )
+
     @property
     def config(self) -> Path:
         """The config file."""
@@ -83,6 +103,7 @@ def prepare(project: Project) -> str:
     Raises:
         InputError: If the data cannot be used, or a project of this name has others.
     """
+    project.check()
     if project.config.exists():
         from ..config import load_config  # OpenMMLab, which bad input does not need
 

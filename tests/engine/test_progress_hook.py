@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
@@ -108,7 +109,8 @@ def test_terminal_shows_a_line_of_progress_and_keeps_epochs(runner, terminal, wi
     assert any(re.fullmatch(EPOCH.format(2, 8) + "  mAP 0.500 best", x) for x in lines)
     shown = [x for x in lines if "WARNING - mind the gap" in x]
     assert len(shown) == 1 and "detail" not in screen.getvalue()  # repeated: once
-    assert "detail" in (log := open(runner.logger.log_file).read()) and "mind" in log
+    log = Path(runner.logger.log_file).read_text()
+    assert "detail" in log and "mind the gap" in log
 
 
 def test_pipe_gets_one_line_an_epoch(runner, capsys, monkeypatch):
@@ -136,7 +138,7 @@ def test_progress_ends_with_an_error_and_warnings_go_to_the_log(runner, terminal
     handlers = [h for h in runner.logger.handlers if type(h) is logging.StreamHandler]
     assert [h.stream for h in handlers] == [before]
     assert "odd" not in screen.getvalue()
-    assert "UserWarning: odd" in open(runner.logger.log_file).read()
+    assert "UserWarning: odd" in Path(runner.logger.log_file).read_text()
 
 
 @pytest.mark.train

@@ -79,8 +79,8 @@ class ProgressHook(LoggerHook):
         self._iterations += 1
         if self._is_due(batch_idx):
             left = timedelta(seconds=int(runner.message_hub.get_info("eta", 0)))
-            text = f"{self._figures(runner)}  ETA {left}  {_last_map(runner)}"
-            self._update(batch_idx, text)
+            text = f"{self._figures(runner)} ETA {left} {_last_map(runner)}"
+            self._update(batch_idx, " ".join(text.split()))  # fits 80 columns
 
     def after_train_epoch(self, runner) -> None:
         """Complete the line of the epoch; the mAP follows if it is validated."""
@@ -105,7 +105,7 @@ class ProgressHook(LoggerHook):
         """Log as the parent does; add the mAP to the line of the epoch."""
         super().after_val_epoch(runner, metrics)
         if self._training:
-            self._line += f"  {_last_map(runner)}"
+            self._line += f"  {_last_map(runner, mark_best=True)}"
         else:
             self._print_metrics(runner.val_evaluator, metrics)
 
@@ -263,13 +263,13 @@ def _epoch_name(runner, epoch: int, kind: str = "epoch") -> str:
     return f"{kind} {epoch:{len(last)}}/{last}"
 
 
-def _last_map(runner) -> str:
-    """Last mAP of the validation, and whether it is the best so far."""
+def _last_map(runner, mark_best: bool = False) -> str:
+    """Last mAP of the validation; marked if it is the best so far."""
     for name, buffer in runner.message_hub.log_scalars.items():
-        if name.startswith("val/") and name.endswith("mAP"):
-            values = buffer.data[0]
-            best = " best" if len(values) and values[-1] == values.max() else ""
-            return f"mAP {values[-1]:.3f}{best}"
+        if name.startswith("val/") and name.endswith("mAP") and len(buffer.data[0]):
+            *before, last = buffer.data[0].tolist()
+            is_best = mark_best and last > max(before, default=0)
+            return f"mAP {last:.3f}{' best' * is_best}"
     return ""
 
 

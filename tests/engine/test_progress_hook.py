@@ -102,7 +102,7 @@ def test_terminal_shows_a_line_of_progress_and_keeps_epochs(runner, terminal, wi
     lines = [line.rstrip() for line in text.split("\n")]
     assert max(len(x) for x in lines if "log: " not in x) <= width
     progress = [line for line in lines if re.match(r"epoch 2/2 +[━╸╺]+ +\d+% ", line)]
-    assert re.search(r"100% loss +8.000 .* images/s .* GB  ETA 0:01:23$", progress[-1])
+    assert re.search(r"100% loss 8.000 .* images/s .* GB ETA 0:01:23$", progress[-1])
     assert [x for x in lines if re.match(r"val   2/2 +━+ +100%", x)]
     assert lines.count("COCO's table") == 1
     assert re.fullmatch(EPOCH.format(1, 5), next(x for x in lines if "0:00:0" in x))

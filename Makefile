@@ -19,8 +19,11 @@ $(STAMP): $(wildcard requirements/*.txt benchmarks/requirements.txt) pyproject.t
 doctor: install  ## Check whether this environment can train
 	$(RUN) -m mmyolo_mnv1.environment.doctor
 
-demo: install  ## Train, evaluate and draw a detector on the embedded data (10 minutes)
-	$(RUN) tools/misc/demo.py
+DEMO := yolo11_mnv1_n_digits
+
+demo: install  ## Train, test and export a detector on the embedded data (5 minutes)
+	$(RUN) tools/dataset_converters/make_digits.py --size 192
+	$(RUN) tools/quickstart.py data/digits --name $(DEMO)
 
 weights: install  ## Download common pretrained weights, for a machine without network
 	for name in timm://mobilenetv1_100.ra4_e3600_r224_in1k \
@@ -28,9 +31,7 @@ weights: install  ## Download common pretrained weights, for a machine without n
 		do $(RUN) tools/model_converters/convert_weights.py $$name || exit 1; done
 
 page: install  ## Build a web page of the demo's detector in work_dirs/page
-	$(RUN) tools/deploy/export.py configs/yolo11_mnv1_n_digits.py \
-		"$$(ls -t work_dirs/demo/best_*.pth | head -1)" --out work_dirs/deploy
-	$(RUN) tools/misc/build_page.py work_dirs/deploy/yolo11_mnv1_n_digits.onnx
+	$(RUN) tools/misc/build_page.py work_dirs/$(DEMO)/exported/$(DEMO).onnx
 
 test: install  ## Run all tests
 	$(PYTEST)
@@ -54,4 +55,4 @@ docs-serve: install  ## Serve the documentation on http://127.0.0.1:8000
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs serve
 
 clean:  ## Remove the environment and what demo, docs and tests wrote
-	rm -rf .venv work_dirs/demo work_dirs/site data/digits
+	rm -rf .venv work_dirs/$(DEMO) work_dirs/site data/digits

@@ -4,7 +4,7 @@ default_scope = "mmyolo"
 
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=50),
+    logger=dict(type="mmyolo.ProgressHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(type="mmyolo.SafeCheckpointHook", interval=10, save_best="auto"),
     epoch_seed=dict(type="mmyolo.EpochSeedHook"),
@@ -12,6 +12,7 @@ default_hooks = dict(
     nan_guard=dict(type="mmyolo.NanGuardHook", max_bad_iters=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="mmdet.DetVisualizationHook"),
+    pictures=dict(type="mmyolo_mnv1.evaluation.training_pictures.TrainingPicturesHook"),
 )
 env_cfg = dict(
     cudnn_benchmark=True,
@@ -22,7 +23,9 @@ vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(
     type="mmdet.DetLocalVisualizer", vis_backends=vis_backends, name="visualizer"
 )
-log_processor = dict(type="LogProcessor", window_size=50, by_epoch=True)
+log_processor = dict(
+    type="LogProcessor", _scope_="mmengine", window_size=50, by_epoch=True
+)
 log_level = "INFO"
 randomness = dict(seed=0)
 resume = False

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from ..errors import InputError
-from .pictures import BoxDrawer, save_grid
+from ..evaluation.pictures import BoxDrawer, save_grid
 
 MIN_CELL = 320  # px: smaller inputs are enlarged by an integer factor
 CAPTION = 24  # px

@@ -98,6 +98,15 @@ def voc_to_coco(
     return write_coco(chosen, choose_classes(images.values(), classes), dst, notes)
 
 
+def voc_splits(src: Path) -> list[str]:
+    """Names of a dataset's splits, by its lists or its folders.
+
+    Args:
+        src (Path): See :func:`voc_to_coco`.
+    """
+    return _VocFolder(src, src / "images").splits
+
+
 class _VocFolder:
     """Files of a Pascal VOC dataset, in any of the usual layouts."""
 
@@ -117,6 +126,23 @@ class _VocFolder:
     def xmls_by_stem(self) -> dict[str, list[Path]]:
         """XML files by their names without suffix."""
         return _group((path.stem, path) for path in self.xmls)
+
+    @cached_property
+    def xmls_by_folder(self) -> dict[str, list[Path]]:
+        """XML files by the names of the folders that they are in."""
+        return _group(
+            (name, xml)
+            for xml in self.xmls
+            for name in xml.relative_to(self.src).parts[:-1]
+        )
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Names of the lists in ``ImageSets``, or else of the folders."""
+        lists = self.src / "ImageSets"
+        found = {p.stem for f in (lists / "Main", lists) for p in f.glob("*.txt")}
+        folders = (f for f in self.xmls_by_folder if f.lower() not in NO_SPLITS)
+        return sorted(found) or sorted(folders)
 
     @cached_property
     def photos(self) -> list[Path]:
@@ -142,20 +168,12 @@ class _VocFolder:
             if path.is_file():
                 self.has_lists = True
                 return self._read_list(path, faults)
-        by_folder = _group(
-            (name, xml)
-            for xml in self.xmls
-            for name in xml.relative_to(self.src).parts[:-1]
-        )
         for name in SPLIT_FOLDERS.get(split, (split,)):
-            if name in by_folder:
-                return by_folder[name]
-        available = sorted(p.stem for p in folder.glob("*.txt")) or sorted(
-            name for name in by_folder if name.lower() not in NO_SPLITS
-        )
+            if name in self.xmls_by_folder:
+                return self.xmls_by_folder[name]
         raise InputError(
-            f"{folder / split}.txt not found: --splits takes {available}"
-            if available
+            f"{folder / split}.txt not found: --splits takes {self.splits}"
+            if self.splits
             else f"{folder / split}.txt not found: SRC must be a Pascal VOC folder; "
             "one without ImageSets is divided by --splits train=0.8 val=0.2"
         )

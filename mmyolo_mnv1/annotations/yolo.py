@@ -114,6 +114,16 @@ def yolo_to_coco(
     return results
 
 
+def yolo_splits(src: Path) -> list[str]:
+    """Names of the splits that a data.yaml or obj.data has.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    data = _read_data(src)
+    return [split for split in SPLITS if data.fields.get(split)]
+
+
 def _read_data(path: Path) -> DataYaml:
     data = _read_darknet(path) if path.suffix == ".data" else _read_yaml(path)
     if "kpt_shape" in data.fields:

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,8 @@ class CheckedCOCO(COCO):
             problem = check_references(self.dataset)
             warning = problem or find_bad_boxes(self.dataset)
             number_annotations(self.dataset)
-            self.createIndex()
+            with redirect_stdout(StringIO()):
+                self.createIndex()
         except InputError as e:
             raise InputError(f"{self.name}, {str(e).removeprefix(PREFIX)}") from None
         except NOT_COCO as e:

@@ -8,6 +8,7 @@ from .ema_hook import UpdateEMAHook
 from .loop import ResumableEpochLoop
 from .nan_guard_hook import NanGuardHook
 from .pipeline_switch_hook import InnerPipelineSwitchHook
+from .progress_hook import ProgressHook
 from .runner import YOLO11Runner
 from .seed_hook import EpochSeedHook
 from .sync_hook import SyncStatisticsHook
@@ -18,6 +19,7 @@ __all__ = [
     "EpochSeedHook",
     "InnerPipelineSwitchHook",
     "NanGuardHook",
+    "ProgressHook",
     "ResumableEpochLoop",
     "SafeCheckpointHook",
     "SumAmpOptimWrapper",

@@ -60,7 +60,7 @@ class SafeCheckpointHook(CheckpointHook):
     def _save_and_exit(self, runner, iteration: int) -> None:
         name = f"iter_{iteration}.pth"
         path = os.path.join(self.out_dir, name)
-        runner.logger.info(f"SIGTERM: saving {path}")
+        runner.logger.warning(f"SIGTERM: saving {path}")
         runner.message_hub.update_info("interim_ckpt", path)
         meta = dict(epoch=runner.epoch, iter=iteration)
         self._save(runner, name, meta)

@@ -13,7 +13,7 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_distributed, is_main_process
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger, print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import ZeroRedundancyOptimizer
 from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
@@ -35,6 +35,7 @@ from .checks import check_files, check_vis_backends, warn_of_lost_hooks
 from .distillation import check_teacher
 from .distributed import check_same_config, start_process_group
 from .memory import keep_freed_memory
+from .progress_hook import console, mute_console
 
 #: Error numbers of a full disk: no space, quota exceeded, file too large.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -79,7 +80,7 @@ class YOLO11Runner(Runner):
     def build_dataloader(dataloader: DataLoader | dict, *args, **kwargs) -> DataLoader:
         """Build a data loader, with memory that its workers will share.
 
-        Without workers, options of workers are left out.
+        Without workers, options of workers are left out; without a GPU, pinned memory.
 
         Args:
             dataloader (DataLoader or dict): See the parent.
@@ -88,10 +89,24 @@ class YOLO11Runner(Runner):
         if isinstance(dataloader, dict) and not dataloader.get("num_workers"):
             dataloader = {**dataloader, "persistent_workers": False}
             dataloader.pop("prefetch_factor", None)
+        if isinstance(dataloader, dict) and not torch.cuda.is_available():
+            dataloader = {**dataloader, "pin_memory": False}
         loader = Runner.build_dataloader(dataloader, *args, **kwargs)
         if loader.num_workers:
             memory.allocate()
         return loader
+
+    def build_logger(self, *args, **kwargs) -> MMLogger:
+        """Build the logger; with ``ProgressHook`` its console shows only warnings.
+
+        Args:
+            args, kwargs: See the parent.
+        """
+        logger = super().build_logger(*args, **kwargs)
+        hook = (self.cfg.get("default_hooks") or {}).get("logger") or {}
+        if str(hook.get("type")).endswith("ProgressHook"):
+            mute_console(logger)
+        return logger
 
     def setup_env(self, env_cfg: dict) -> None:
         """Initialise the process group and compare the configs of its processes.
@@ -195,7 +210,9 @@ class YOLO11Runner(Runner):
                     module.forward = torch.compiler.disable(module.forward)
         for part in (model.backbone, model.neck, model.bbox_head.head_module):
             part.compile(**options)
-        self.logger.info("the network is compiled in the first iterations: be patient")
+        self.logger.warning(
+            "the network is compiled in the first iterations: be patient"
+        )
 
     def train(self) -> nn.Module:
         """Train, from the start or from a checkpoint.
@@ -209,7 +226,8 @@ class YOLO11Runner(Runner):
         if is_main_process() and not self._resume:
             last.unlink(missing_ok=True)  # of an earlier run
         try:
-            return super().train()
+            with console(self):
+                return super().train()
         except OSError as e:
             if e.errno not in DISK_FULL:
                 raise
@@ -225,12 +243,14 @@ class YOLO11Runner(Runner):
         A config that a resumed training dumped does.
         """
         self._resume, self._testing = False, True
-        return super().test()
+        with console(self):
+            return super().test()
 
     def val(self) -> dict:
         """Validate the checkpoint of ``load_from``; see :meth:`test`."""
         self._resume = False
-        return super().val()
+        with console(self):
+            return super().val()
 
     def load_or_resume(self) -> None:
         """Load or resume; find the last checkpoint in a moved work directory too.

@@ -12,10 +12,10 @@ from mmyolo_mnv1.analysis.browse_dataset import (
     build_input_dataset,
     read_input,
 )
-from mmyolo_mnv1.analysis.pictures import BoxDrawer
 from mmyolo_mnv1.annotations.voc import voc_to_coco
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
+from mmyolo_mnv1.evaluation.pictures import BoxDrawer
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_sigterm_saves_first(digits, tmp_path, uninterrupted, workers):
 
     training = Training(config, work_dir)
     assert training.finish() == 0, training.output()[-2000:]
-    assert f"passing over {saved} iterations" in training.output()
+    assert f"passing over {saved} iterations" in training.log()
     assert not list(work_dir.glob("iter_*.pth"))
     assert records(work_dir)[-1]["weights"] == uninterrupted(extra)
 
@@ -124,7 +124,7 @@ def test_sigterm_while_validating(digits, tmp_path, uninterrupted):
     config = write_config(tmp_path / "run.py", digits, extra)
     work_dir = tmp_path / "work"
     training = Training(config, work_dir)
-    training.wait_for(lambda: "Epoch(val) [1]" in training.output())
+    training.wait_for(lambda: "Epoch(val) [1]" in training.log())
     assert training.kill(signal.SIGTERM) == 143, training.output()[-2000:]
     assert last_checkpoint(work_dir).name == f"iter_{ITERATIONS}.pth"
     training = Training(config, work_dir)

@@ -105,6 +105,10 @@ class Training:
     def output(self) -> str:
         return (self.work_dir / "output.txt").read_text()
 
+    def log(self) -> str:
+        """MMEngine's logs of all its runs."""
+        return "".join(p.read_text() for p in sorted(self.work_dir.glob("*/*.log")))
+
 
 def _train(config: str, work_dir: str) -> None:
     """Train, from the last checkpoint if there is one."""

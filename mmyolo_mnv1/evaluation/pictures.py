@@ -1,4 +1,4 @@
-"""Pictures of images with boxes."""
+"""Pictures of images with boxes, and grids of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +10,14 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import get_box_tensor
 from mmdet.visualization import DetLocalVisualizer
 
-from ..evaluation.plot_style import literal_text
+from ..deploy.runtime.detector import Detections
+from ..deploy.runtime.writers import draw
 from ..files import atomic_write
+from .plot_style import literal_text
 
 
 class BoxDrawer:
-    """Drawing of images with boxes and class names, each into a square cell.
+    """Drawing of images with annotated boxes and class names, each a square cell.
 
     Args:
         classes (Sequence[str]): Class names by label.
@@ -30,37 +32,44 @@ class BoxDrawer:
         palette = [colours[label % len(colours)] for label in range(len(classes))]
         self.visualizer.dataset_meta = dict(classes=tuple(classes), palette=palette)
 
-    def __call__(
-        self, image: np.ndarray, sample: DetDataSample, score_thr: float | None = None
-    ) -> np.ndarray:
+    def __call__(self, image: np.ndarray, sample: DetDataSample) -> np.ndarray:
         """Draw one cell, (cell, cell, 3) uint8 BGR.
 
         Args:
             image (np.ndarray): (H, W, 3) uint8 BGR.
             sample (DetDataSample): Boxes in pixels of ``image``.
-            score_thr (float, optional): Draw the predictions above this score.
-                Defaults to None, the ground truth.
         """
         zoom = self.cell / max(image.shape[:2])
         image = cv2.resize(image, None, fx=zoom, fy=zoom)
-        truth = score_thr is None
         sample = sample.clone().cpu()
-        instances = sample.gt_instances if truth else sample.pred_instances
-        if "bboxes" in instances:
-            instances.bboxes = get_box_tensor(instances.bboxes) * zoom
+        if "bboxes" in sample.gt_instances:
+            boxes = get_box_tensor(sample.gt_instances.bboxes)
+            sample.gt_instances.bboxes = boxes * zoom
         with literal_text(self.visualizer.dataset_meta["classes"]):
             self.visualizer.add_datasample(
-                "",
-                image[..., ::-1],
-                sample,
-                draw_gt=truth,
-                draw_pred=not truth,
-                pred_score_thr=score_thr,
+                "", image[..., ::-1], sample, draw_gt=True, draw_pred=False
             )
             drawn = self.visualizer.get_image()[..., ::-1]
-        canvas = np.full((self.cell, self.cell, 3), 255, np.uint8)
-        canvas[: drawn.shape[0], : drawn.shape[1]] = drawn
-        return canvas
+        return _pad(drawn, self.cell)
+
+
+def detections_cell(
+    image: np.ndarray, sample: DetDataSample, classes: Sequence[str], cell: int = 400
+) -> np.ndarray:
+    """Draw detections above a score of 0.3, (cell, cell, 3) uint8 BGR.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8 BGR.
+        sample (DetDataSample): Predictions in pixels of ``image``.
+        classes (Sequence[str]): Class names by label.
+        cell (int): Side of the cell in pixels. Defaults to 400.
+    """
+    zoom = cell / max(image.shape[:2])
+    found = sample.pred_instances.cpu().numpy()
+    found = found[found.scores > 0.3]
+    names = tuple(classes[label] for label in found.labels)
+    detections = Detections(found.bboxes * zoom, found.scores, found.labels, names)
+    return _pad(draw(cv2.resize(image, None, fx=zoom, fy=zoom), detections), cell)
 
 
 def save_grid(cells: Sequence[np.ndarray], path: Path, columns: int) -> None:
@@ -75,3 +84,10 @@ def save_grid(cells: Sequence[np.ndarray], path: Path, columns: int) -> None:
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
     with atomic_write(path) as temporary:
         cv2.imwrite(str(temporary), np.vstack(rows))
+
+
+def _pad(image: np.ndarray, side: int) -> np.ndarray:
+    """Put an image on a white square."""
+    canvas = np.full((side, side, 3), 255, np.uint8)
+    canvas[: image.shape[0], : image.shape[1]] = image[:side, :side]
+    return canvas

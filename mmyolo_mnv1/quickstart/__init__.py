@@ -1,0 +1,1 @@
+"""One command from labelled photos to a detector: data, config, training, export."""

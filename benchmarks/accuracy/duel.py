@@ -186,7 +186,7 @@ def _contestants(
             config=config, options=options, peer_options=None
         )
     for changes in peer_options:
-        ultralytics_path(changes.get("version"))
+        ultralytics_path(changes.get("version"))  # fails where it is missing
         cfg = load_config(configs[0], dict(options))
         if "model" not in changes and not has_ultralytics_model(cfg):
             raise InputError(

@@ -116,8 +116,8 @@ def read_curve(folder: Path) -> dict[int, dict]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a folder's training has been evaluated to its last epoch."""
-    return read_training(folder).epochs()[-1] in read_curve(folder)
+    """Whether a folder's training has test metrics, which only its last epoch has."""
+    return any("test_mAP" in point for point in read_curve(folder).values())
 
 
 def checkpoint_path(folder: Path, epoch: int) -> Path:

@@ -53,6 +53,24 @@ def ultralytics_path(version: str | None) -> list[Path]:
     return [folder]
 
 
+def check_ultralytics_model(peer: str, family: str) -> None:
+    """Check that the Ultralytics of this process has a family of models.
+
+    Args:
+        peer (str): Value of ``--peer``.
+        family (str): Such as ``yolo26``.
+
+    Raises:
+        InputError: If it has not.
+    """
+    folder = Path(importlib.util.find_spec(ULTRALYTICS).origin).parent
+    if not list(folder.glob(f"cfg/models/*/{family}.yaml")):
+        raise InputError(
+            f"--peer {peer}: {folder} has no {family}.yaml: `make peers`, and put its "
+            f"{RELEASES}/{ULTRALYTICS}-VERSION on PYTHONPATH"
+        )
+
+
 def has_ultralytics_model(cfg: Config) -> bool:
     """Whether Ultralytics has the model of a config: YOLO11 with its own backbone."""
     return cfg.model.backbone.type == "YOLO11CSPDarknet"

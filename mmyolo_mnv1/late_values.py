@@ -223,6 +223,10 @@ def _derive(values: ConfigDict) -> None:
             split: os.path.join(values.data_root, file)
             for split, file in values.ann_files.items()
         }
+    if "sizes" in values and values.size not in values.sizes:
+        raise InputError(
+            f"size is {values.size!r}: choose one of {', '.join(values.sizes)}"
+        )
     if "close_mosaic_epochs" in values:
         for name in ("max_epochs", "close_mosaic_epochs"):
             if not isinstance(values[name], int) or values[name] < 0:

@@ -25,8 +25,9 @@ class MobileNetV1(BaseBackbone):
 
     Args:
         alpha (float): Width multiplier (paper, section 3.3), above 0; the paper uses
-            1, 0.75, 0.5 and 0.25. Channels are rounded to a multiple of 8.
-            Defaults to 1.0.
+            1, 0.75, 0.5 and 0.25. Defaults to 1.0.
+        divisor (int): Channels are rounded to a multiple of it. CPUs with AVX-512
+            compute 16 channels at a time. Defaults to 8.
         out_indices (Sequence[int]): Stages whose maps are returned: 0 is the stem
             (stride 2), 1 to 5 are the stages of ``arch_setting``.
             Defaults to (3, 4, 5).
@@ -63,6 +64,7 @@ class MobileNetV1(BaseBackbone):
     def __init__(
         self,
         alpha: float = 1.0,
+        divisor: int = 8,
         out_indices: Sequence[int] = (3, 4, 5),
         frozen_stages: int = -1,
         last_stage: Sequence[tuple[int, int]] = ((1024, 2), (1024, 1)),
@@ -96,6 +98,7 @@ class MobileNetV1(BaseBackbone):
             )
         self.conv_cfg = conv_cfg
         self.alpha = alpha
+        self.divisor = divisor
         super().__init__(
             self.arch_setting,
             widen_factor=alpha,
@@ -118,7 +121,7 @@ class MobileNetV1(BaseBackbone):
         return self._width(nominal)
 
     def _width(self, nominal: int) -> int:
-        return make_divisible(nominal * self.alpha, divisor=8)
+        return make_divisible(nominal * self.alpha, self.divisor)
 
     def build_stem_layer(self) -> nn.Module:
         """Build the ordinary 3x3 convolution of stride 2."""

@@ -36,7 +36,7 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         in_channels (Sequence[int]): Nominal channels of the input maps.
             Defaults to (256, 512, 1024).
         separable (bool): Whether the 3x3 convolutions for boxes are depthwise
-            separable too (the lite variants). Defaults to False.
+            separable too. Defaults to False.
         init_cfg (dict or list[dict], optional): Initialisation. Defaults to PyTorch's
             own for Conv2d.
         kwargs: ``featmap_strides`` (by default (8, 16, 32)), ``reg_max``, the bins of

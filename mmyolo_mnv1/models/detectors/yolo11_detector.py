@@ -19,7 +19,9 @@ class YOLO11Detector(YOLODetector):
     - ``scale`` goes to the neck, the head module, and a backbone that has scales;
     - ``num_classes`` goes to the head module and the assigner;
     - ``in_channels`` of the neck are those of the backbone's output maps, unless the
-      neck's config has them.
+      neck's config has them;
+    - ``out_channels`` of the neck, if its config has them, are ``in_channels`` of the
+      head module.
 
     Each may be set on the detector or on a part, as in other OpenMMLab configs.
 
@@ -59,7 +61,8 @@ class YOLO11Detector(YOLODetector):
         backbone, neck, bbox_head, train_cfg = copy.deepcopy(
             (backbone, neck, bbox_head, train_cfg)
         )
-        module = {"bbox_head.head_module": bbox_head["head_module"]}
+        head_module = bbox_head["head_module"]
+        module = {"bbox_head.head_module": head_module}
         scaled = {"neck": neck, **module}
         if "scale" in inspect.signature(MODELS.get(backbone["type"])).parameters:
             scaled["backbone"] = backbone
@@ -69,6 +72,8 @@ class YOLO11Detector(YOLODetector):
         _share("num_classes", num_classes, default_num_classes, module)
         if "in_channels" not in neck:
             neck["in_channels"] = _out_channels(backbone)
+        if "out_channels" in neck:
+            head_module.setdefault("in_channels", neck["out_channels"])
         super().__init__(backbone, neck, bbox_head, train_cfg=train_cfg, **kwargs)
         if channels_last:
             self.to(memory_format=torch.channels_last)

@@ -34,8 +34,10 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         sppf (bool): Whether the last map passes through SPPF; otherwise a 1x1
             convolution gives it the same channels. Defaults to True.
         c2psa (bool): Whether the last map passes through C2PSA. Defaults to True.
-        separable (bool): Whether the 3x3 convolutions are depthwise separable (the
-            lite variants). Defaults to False.
+        csp (bool): Whether a C3k2 merges two levels; otherwise one 3x3 convolution.
+            Defaults to True.
+        separable (bool): Whether the 3x3 convolutions are depthwise separable.
+            Defaults to False.
         init_cfg (dict or list[dict], optional): Initialisation. Defaults to PyTorch's
             own for Conv2d.
         kwargs: ``norm_cfg`` (by default YOLO's BN), ``act_cfg`` (SiLU) and
@@ -53,6 +55,7 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         sppf_act: bool = True,
         sppf: bool = True,
         c2psa: bool = True,
+        csp: bool = True,
         separable: bool = False,
         init_cfg: OptMultiConfig = TORCH_CONV_INIT,
         **kwargs,
@@ -61,6 +64,7 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         self.sppf_act = sppf_act
         self.sppf = sppf
         self.c2psa = c2psa
+        self.csp = csp
         self.separable = separable
         super().__init__(
             list(in_channels),
@@ -91,7 +95,7 @@ class YOLO11PAFPN(YOLOv5PAFPN):
     def build_top_down_layer(self, idx: int) -> nn.Module:
         """Build the C3k2 that merges level ``idx`` into level ``idx - 1``."""
         in_channels = self.out_channels[idx] + self.in_channels[idx - 1]
-        return self._c3k2(in_channels, self.out_channels[idx - 1], c3k=False)
+        return self._merge_layer(in_channels, self.out_channels[idx - 1], c3k=False)
 
     def build_downsample_layer(self, idx: int) -> nn.Module:
         """Build the stride-2 convolution from level ``idx`` to ``idx + 1``."""
@@ -103,15 +107,19 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         """Build the C3k2 that merges level ``idx`` into level ``idx + 1``."""
         is_last = idx + 1 == len(self.in_channels) - 1
         in_channels = self.out_channels[idx] + self.out_channels[idx + 1]
-        return self._c3k2(in_channels, self.out_channels[idx + 1], c3k=is_last)
+        return self._merge_layer(in_channels, self.out_channels[idx + 1], c3k=is_last)
 
-    def _c3k2(self, in_channels: int, out_channels: int, c3k: bool) -> C3k2:
+    def _merge_layer(
+        self, in_channels: int, out_channels: int, c3k: bool
+    ) -> nn.Module:
+        cfg = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        if not self.csp:
+            return conv3x3(in_channels, out_channels, self.separable, **cfg)
         return C3k2(
             in_channels,
             out_channels,
             self.scale.blocks(self.num_csp_blocks),
             c3k=c3k or self.scale.c3k,
             separable=self.separable,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
+            **cfg,
         )

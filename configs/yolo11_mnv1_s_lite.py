@@ -1,5 +1,0 @@
-# MobileNetV1-YOLO11s, lite: neck and head depthwise separable too.
-_base_ = "./yolo11_mnv1_s.py"
-model = dict(
-    neck=dict(separable=True), bbox_head=dict(head_module=dict(separable=True))
-)

@@ -1,0 +1,3 @@
+# Light MobileNetV1 detector on COCO at 640, 0.45 times YOLO11n's time.
+_base_ = "./yolo11_mnv1_t100.py"
+size = "t45"

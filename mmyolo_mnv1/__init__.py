@@ -13,8 +13,11 @@ __all__ = ["__version__", "register_all"]
 def register_all() -> None:
     """Register every class in MMYOLO's and MMPreTrain's registries; extend configs.
 
-    Calling it again does nothing. See :mod:`mmyolo_mnv1.config` for the configs.
+    It registers the names of weights in MMEngine too. Calling it again does nothing.
+    See :mod:`mmyolo_mnv1.config` for the configs.
     """
     from . import config, datasets, engine, models  # noqa: F401
+    from .converters import mmengine_loader
 
     config.install()
+    mmengine_loader.register_names()

@@ -78,7 +78,8 @@ class LateConfig(Config):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a value, and those that follow from it."""
         super().__setattr__(name, value)
-        if value is not None and name in self._late.names:  # None removes a part
+        removed = value is None and name != "pretrained"  # a part of the config
+        if name in self._late.names and not removed:
             self.refresh()
 
     def __setitem__(self, name: str, value: Any) -> None:

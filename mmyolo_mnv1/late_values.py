@@ -15,6 +15,7 @@ from mmdet.utils import replace_cfg_vals
 from mmengine.config import Config, ConfigDict
 
 from .errors import STRIDE, InputError, is_valid_size
+from .weights.origins import expected_by
 
 #: Names that are computed, each with the name that a config has to set for it.
 DERIVED = dict(
@@ -23,6 +24,7 @@ DERIVED = dict(
     num_classes="classes",
     ann_paths="ann_files",
     switch_epoch="close_mosaic_epochs",
+    expected="pretrained",
 )
 INPUTS = {*DERIVED.values(), "rho"}
 
@@ -102,7 +104,9 @@ def put_in(
       ``input_size``;
     - ``classes`` gives ``num_classes``, also to the detector;
     - ``data_root`` and ``ann_files`` give ``ann_paths``;
-    - ``max_epochs`` minus ``close_mosaic_epochs`` is ``switch_epoch``.
+    - ``max_epochs`` minus ``close_mosaic_epochs`` is ``switch_epoch``;
+    - ``pretrained`` gives ``expected``: the activation, BN and preprocessing that these
+      weights were trained with.
 
     Args:
         values (dict): The config as read from files; not changed.
@@ -232,6 +236,13 @@ def _derive(values: ConfigDict) -> None:
             if not isinstance(values[name], int) or values[name] < 0:
                 raise InputError(f"{name} is {values[name]!r}: give a whole number")
         values.switch_epoch = max(values.max_epochs - values.close_mosaic_epochs, 0)
+    if "pretrained" in values:
+        if not isinstance(values.pretrained, (str, type(None))):
+            raise InputError(
+                f"pretrained is {values.pretrained!r}: give a name, an address or a "
+                "file of weights, or None to train from scratch"
+            )
+        values.expected = expected_by(values.pretrained)
 
 
 def _replace(values: dict, filename: str | None) -> ConfigDict:

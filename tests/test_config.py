@@ -4,7 +4,9 @@ import copy
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmyolo.registry import MODELS
 
@@ -66,9 +68,12 @@ def test_rectangles(child):
 
 def test_alpha_is_one_line(child):
     cfg = child("model = dict(backbone=dict(alpha=0.5))")
-    activation = dict(type="SiLU", inplace=True)
-    expected = dict(type="MobileNetV1", alpha=0.5, act_cfg=activation)
-    assert cfg.model.backbone == expected
+    assert cfg.model.backbone == dict(
+        type="MobileNetV1",
+        alpha=0.5,
+        act_cfg=dict(type="ReLU", inplace=True),
+        norm_cfg=dict(type="BN", momentum=0.03, eps=1e-3),
+    )
 
 
 @pytest.mark.parametrize("base", ["yolo11_finetune", "yolo11_mnv1_finetune"])
@@ -114,9 +119,54 @@ def test_batch_size_reaches_the_optimizer(child):
     assert cfg.optim_wrapper.optimizer.batch_size_per_gpu == 4
 
 
-def test_pretrained_weights_are_one_line(child):
-    cfg = child("weights = 'mine.pth'", "yolo11_mnv1_m_in1k.py")
-    assert cfg.model.backbone.init_cfg.checkpoint == "mine.pth"
+MOBILE = "_base_/yolo11_mnv1_finetune.py"
+OWN = "classes = ('cat',)\nmodel = dict(scale='n', backbone=dict(alpha=0.5))\n"
+
+
+def test_finetuning_starts_from_pretrained_weights(child):
+    cfg = child(OWN, MOBILE)
+    assert cfg.load_from == "timm://mobilenetv1_100.ra4_e3600_r224_in1k"
+    assert cfg.model.backbone.alpha == 0.5 and cfg.model.scale == "n"
+    cfg = child("classes = ('cat',)\nmodel = dict(scale='s')", DATA)
+    assert cfg.load_from == "ultralytics://yolo11s.pt"
+    cfg.merge_from_dict({"model.scale": "l"})
+    assert cfg.load_from == cfg.pretrained == "ultralytics://yolo11l.pt"
+
+
+def traits(cfg) -> tuple:
+    """Activation, epsilon of BN and mean, which follow from the weights."""
+    backbone = cfg.model.backbone
+    mean = cfg.model.data_preprocessor.mean
+    return backbone.act_cfg.type, backbone.norm_cfg.eps, mean[0]
+
+
+def test_layers_follow_from_the_weights(child, tmp_path):
+    slim, own = ("ReLU6", 1e-3, 127.5), ("ReLU", 1e-3, 0)
+    assert traits(child(OWN, MOBILE)) == ("ReLU6", 1e-5, 127.5)
+    assert traits(child(OWN + "pretrained = None", MOBILE)) == own
+    assert traits(child(OWN + "pretrained = 'w.npz'", MOBILE)) == slim
+    np.savez(tmp_path / "z.npz", **{"MobileNet/conv_1/weights": np.ones(1)})
+    lines = OWN + f"pretrained = {str(tmp_path / 'z.npz')!r}"
+    assert traits(child(lines, MOBILE)) == ("ReLU", 1e-3, 127.5)
+    meta = dict(
+        backbone=dict(act_cfg=dict(type="SiLU"), norm_cfg=dict(type="BN", eps=1e-4)),
+        data_preprocessor=dict(mean=[1.0] * 3, std=[2.0] * 3),
+    )
+    torch.save(dict(state_dict={}, meta=meta), tmp_path / "own.pth")
+    lines = OWN + f"pretrained = {str(tmp_path / 'own.pth')!r}"
+    assert traits(child(lines, MOBILE)) == ("SiLU", 1e-4, 1)
+    lines = OWN + "model['backbone']['act_cfg'] = dict(type='SiLU')"
+    assert traits(child(lines, MOBILE)) == ("SiLU", 1e-5, 127.5)
+
+
+def test_changed_weights_change_the_layers(child):
+    cfg = child(OWN, MOBILE)
+    cfg.pretrained = None
+    assert traits(cfg) == ("ReLU", 1e-3, 0) and cfg.load_from is None
+    cfg.merge_from_dict(dict(pretrained="weights/w.npz"))
+    assert traits(cfg) == ("ReLU6", 1e-3, 127.5) and cfg.load_from == "weights/w.npz"
+    with pytest.raises(InputError, match="pretrained is 1: give a name"):
+        cfg.merge_from_dict(dict(pretrained=1))
 
 
 def test_bad_options_of_the_command_line(child):

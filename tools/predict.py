@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="image, folder, glob, video, number of a camera, or - for a list of "
         "images on standard input",
     )
-    parser.add_argument("--checkpoint", type=Path, help="weights of a config")
+    parser.add_argument("--checkpoint", help="weights of a config: a name or file")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: no output")
     parser.add_argument(
         "--save",

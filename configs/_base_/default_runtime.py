@@ -25,5 +25,4 @@ visualizer = dict(
 log_processor = dict(type="LogProcessor", window_size=50, by_epoch=True)
 log_level = "INFO"
 randomness = dict(seed=0)
-load_from = None
 resume = False

@@ -1,8 +1,9 @@
 # MobileNetV1-YOLO11m on a small dataset at 320 px, 40 epochs. A child sets data_root
-# and classes.
+# and classes. It starts from ImageNet weights, narrowed to alpha.
 _base_ = [
     "./models/yolo11_mnv1.py",
     "./datasets/detection.py",
     "./schedules/adamw_40e.py",
 ]
 img_scale = (320, 320)
+pretrained = "timm://mobilenetv1_100.ra4_e3600_r224_in1k"  # None: from scratch

@@ -1,3 +1,3 @@
-# yolo11_mnv1_n_bccd, without C2PSA.
-_base_ = "../yolo11_mnv1_n_bccd.py"
+# silu, without C2PSA.
+_base_ = "./silu.py"
 model = dict(neck=dict(c2psa=False))

@@ -1,3 +1,3 @@
-# yolo11_mnv1_n_bccd, without SPPF.
-_base_ = "../yolo11_mnv1_n_bccd.py"
+# silu, without SPPF.
+_base_ = "./silu.py"
 model = dict(neck=dict(sppf=False))

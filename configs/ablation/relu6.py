@@ -1,3 +1,3 @@
-# yolo11_mnv1_n_bccd, activations of the backbone: ReLU6 instead of SiLU.
+# yolo11_mnv1_n_bccd, activations of the backbone: ReLU6 instead of ReLU.
 _base_ = "../yolo11_mnv1_n_bccd.py"
-model = dict(backbone=dict(act_cfg=dict(type="ReLU6", inplace=True)))
+model = dict(backbone=dict(act_cfg=dict(type="ReLU6")))

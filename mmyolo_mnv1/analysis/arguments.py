@@ -44,9 +44,7 @@ def parse_plan(args: argparse.Namespace) -> LatencyPlan:
 def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
     """Add models, latency plan and output files of a comparison."""
     parser.add_argument("config", nargs="*", help="ratios are to the first")
-    parser.add_argument(
-        "--checkpoints", type=Path, nargs="+", default=[], help="one a config"
-    )
+    parser.add_argument("--checkpoints", nargs="+", default=[], help="one a config")
     parser.add_argument(
         "--map",
         nargs="+",

@@ -48,7 +48,7 @@ def benchmark(
     configs: Sequence[str],
     plan: LatencyPlan,
     options: dict | None = None,
-    checkpoints: Sequence[Path] = (),
+    checkpoints: Sequence[str] = (),
 ) -> Table:
     """Measure the latency of detectors side by side.
 
@@ -57,7 +57,7 @@ def benchmark(
         plan (LatencyPlan): Backends and rounds.
         options (dict, optional): Changes of every config, as in ``--cfg-options``.
             Defaults to None.
-        checkpoints (Sequence[Path]): Weights, one per config. Defaults to none.
+        checkpoints (Sequence[str]): Weights, one per config. Defaults to none.
 
     Returns:
         Table: One row per backend and config.
@@ -121,7 +121,7 @@ def build_jobs(
     configs: Sequence[str],
     plan: LatencyPlan,
     options: dict | None,
-    checkpoints: Sequence[Path],
+    checkpoints: Sequence[str],
 ) -> list[LatencyJob]:
     """Build a job without a backend for each config.
 
@@ -140,7 +140,7 @@ def build_jobs(
 
 
 def plan_notes(
-    plan: LatencyPlan, loaded: Sequence[Config], checkpoints: Sequence[Path]
+    plan: LatencyPlan, loaded: Sequence[Config], checkpoints: Sequence[str]
 ) -> list[str]:
     """Format the plan as lines of Markdown."""
     shapes = dict.fromkeys("{} x {}".format(*input_shape(cfg)) for cfg in loaded)

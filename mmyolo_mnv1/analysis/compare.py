@@ -55,7 +55,7 @@ def load_models(
     configs: Sequence[str],
     plan: LatencyPlan,
     options: dict | None = None,
-    checkpoints: Sequence[Path] = (),
+    checkpoints: Sequence[str] = (),
     maps: Sequence[str] = (),
 ) -> list[ComparedModel]:
     """Check the arguments of a comparison and load its models.
@@ -65,7 +65,7 @@ def load_models(
         plan (LatencyPlan): Backends and rounds.
         options (dict, optional): Changes of every config, as in ``--cfg-options``.
             Defaults to None.
-        checkpoints (Sequence[Path]): Weights, one per config. Defaults to none.
+        checkpoints (Sequence[str]): Weights, one per config. Defaults to none.
         maps (Sequence[str]): mAP of each config, see :func:`read_map`. Defaults to
             none.
 

@@ -32,7 +32,7 @@ COLUMNS = (
 
 def report_exports(
     cfg: Config,
-    checkpoint: Path,
+    checkpoint: str | Path,
     files: Mapping[str, Path],
     plan: ExportPlan,
     evaluate: bool,
@@ -41,7 +41,7 @@ def report_exports(
 
     Args:
         cfg (Config): Config of the detector.
-        checkpoint (Path): Its weights.
+        checkpoint (str or Path): Its weights.
         files (Mapping[str, Path]): Result of :func:`.export_detector`.
         plan (ExportPlan): Plan of the export.
         evaluate (bool): Whether to measure mAP on the config's test set.

@@ -33,7 +33,7 @@ class LatencyJob:
     Args:
         config (str): Config file of a detector.
         options (dict): Changes of the config, as in ``--cfg-options``.
-        checkpoint (Path, optional): Weights; None for untrained ones.
+        checkpoint (str or Path, optional): Weights; None for untrained ones.
         batch (int): Images per batch.
         run_options (RunOptions): Device, precision, threads.
         backend (str, optional): Key of :data:`.BACKENDS`. Defaults to None: measure
@@ -42,7 +42,7 @@ class LatencyJob:
 
     config: str
     options: dict
-    checkpoint: Path | None
+    checkpoint: str | Path | None
     batch: int
     run_options: RunOptions
     backend: str | None = None

@@ -16,9 +16,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..config import input_shape
+from ..converters.loading import load_weights
 from ..deploy.export.network import DetectorNetwork, build_detector, fuse
 from ..deploy.export.quiet import quiet
-from ..weights import load_weights
 
 SEED = 0  # of untrained weights
 
@@ -31,7 +31,7 @@ class Subject:
 
     Args:
         cfg (Config): Config of a detector.
-        checkpoint (Path, optional): Its weights. Defaults to None, untrained.
+        checkpoint (str or Path, optional): Its weights. Defaults to None, untrained.
         batch (int): Images per batch. Defaults to 1.
         device (str): Defaults to "cpu".
 
@@ -43,7 +43,7 @@ class Subject:
     def __init__(
         self,
         cfg: Config,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         batch: int = 1,
         device: str = "cpu",
     ) -> None:
@@ -54,7 +54,7 @@ class Subject:
         self._build_pipeline()
         self.images, self._samples = self.preprocess()
         if checkpoint:
-            load_weights(self.detector, checkpoint, cfg.filename)
+            load_weights(self.detector, checkpoint, cfg)
         else:
             set_bn_statistics(self.detector, self.images)
         self.network = DetectorNetwork(fuse(self.detector))

@@ -6,12 +6,12 @@ linear head.
 
 from collections.abc import Mapping
 from pathlib import Path
-from pprint import pformat
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import Tensor
 
 from ..errors import InputError
+from ..weights.origins import Origin
 from .naming import BN_NAMES, check_names, count_and_list
 
 T = TypeVar("T")
@@ -68,17 +68,18 @@ def rename(path: Path, tensors: Mapping[str, T], names: dict[str, str]) -> dict[
     return {new: tensors[old] for old, new in names.items()}
 
 
-def classifier_meta(path: Path, state_dict: dict[str, Tensor], **layers: Any) -> dict:
+def classifier_meta(path: Path, state_dict: dict[str, Tensor], origin: Origin) -> dict:
     """Check the shapes of a classifier and describe it.
 
     Args:
         path (Path): File of the weights, for messages.
         state_dict (dict[str, Tensor]): All tensors by their new names.
-        layers (Any): ``conv_cfg``, ``norm_cfg`` and ``act_cfg`` of the trained network.
+        origin (Origin): Network that they were trained in.
 
     Returns:
-        dict: ``num_classes``; ``backbone``, its config; and ``data_preprocessor``, the
-        detector's config for inputs as in the classifier's training: RGB / 127.5 - 1.
+        dict: ``source``; ``num_classes``; ``backbone``, its config; and
+        ``data_preprocessor``, the detector's config for inputs as in the classifier's
+        training.
 
     Raises:
         InputError: Listing the tensors of another shape.
@@ -101,27 +102,13 @@ def classifier_meta(path: Path, state_dict: dict[str, Tensor], **layers: Any) ->
             f"{path} is not MobileNetV1 with alpha {alpha:g}: "
             f"{count_and_list('of another shape', wrong)}"
         )
+    padding = dict(type="Conv2dAdaptivePadding") if origin.same else None
+    expected = origin.expects
     return dict(
+        source=origin.title,
         num_classes=num_classes,
-        backbone=dict(type="MobileNetV1", alpha=alpha, **layers),
-        data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
-    )
-
-
-def describe_classifier(meta: dict, path: Path) -> str:
-    """Summary of a converted checkpoint, and the config of a detector that loads it.
-
-    Args:
-        meta (dict): Of :func:`classifier_meta`.
-        path (Path): The converted checkpoint.
-    """
-    pretrained = dict(type="Pretrained", prefix="backbone.", checkpoint=path.as_posix())
-    model = dict(
-        data_preprocessor=meta["data_preprocessor"],
-        backbone=dict(_delete_=True, **meta["backbone"], init_cfg=pretrained),
-    )
-    return (
-        f"{path}: MobileNetV1, alpha {meta['backbone']['alpha']:g}, "
-        f"{meta['num_classes']} classes. In the config of a detector:\n"
-        f"model = {pformat(model, sort_dicts=False)}"
+        backbone=dict(
+            type="MobileNetV1", alpha=alpha, conv_cfg=padding, **expected["backbone"]
+        ),
+        data_preprocessor=dict(**expected["data_preprocessor"], bgr_to_rgb=True),
     )

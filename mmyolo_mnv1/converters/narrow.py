@@ -7,44 +7,19 @@ distributed, with mean beta and standard deviation gamma.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..weights import load_checkpoint
 from .mobilenet_v1 import conv_shapes
 
 #: 1024 quantiles of the standard normal distribution, to average an activation.
 QUANTILES = torch.special.ndtri((torch.arange(1024) + 0.5) / 1024)
 
 
-def load_classifier(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Load a converted classifier without running code in the file.
-
-    Args:
-        path (Path): Checkpoint of ``tools/model_converters``.
-
-    Returns:
-        tuple[dict[str, Tensor], dict]: State dict and meta.
-
-    Raises:
-        InputError: If it is not a converted MobileNetV1.
-    """
-    checkpoint = load_checkpoint(path)
-    meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
-    if not isinstance(meta, dict) or meta.get("backbone", {}).get("alpha") is None:
-        raise InputError(
-            f"{path} is no converted MobileNetV1: give what tf_slim_to_mmyolo.py or "
-            "timm_to_mmyolo.py wrote"
-        )
-    return checkpoint["state_dict"], meta
-
-
 def narrow(
-    state_dict: dict[str, Tensor], meta: dict, alpha: float
-) -> tuple[dict[str, Tensor], dict]:
+    state_dict: dict[str, Tensor], widths: dict[str, int], activation: str
+) -> dict[str, Tensor]:
     """Keep the most important channels of each layer.
 
     A channel is the output of one convolution, is filtered by a depthwise convolution
@@ -56,35 +31,24 @@ def narrow(
 
     Args:
         state_dict (dict[str, Tensor]): Tensors of a converted classifier.
-        meta (dict): Its meta; see :func:`.mobilenet_v1.classifier_meta`.
-        alpha (float): New width multiplier, a multiple of 0.25 below the old one.
+        widths (dict[str, int]): Output channels to keep of each convolution, at most
+            those that it has; see :func:`.mobilenet_v1.conv_shapes`.
+        activation (str): ReLU or ReLU6.
 
     Returns:
-        tuple[dict[str, Tensor], dict]: State dict and meta of the narrower classifier.
-
-    Raises:
-        InputError: If ``alpha`` is out of range.
+        dict[str, Tensor]: Tensors of the narrower classifier.
     """
-    wide = meta["backbone"]["alpha"]
-    if alpha % 0.25 or not 0 < alpha < wide:
-        raise InputError(
-            f"--alpha {alpha:g}: give a multiple of 0.25 below the weights' {wide:g}"
-        )
-    ceiling = 6.0 if meta["backbone"]["act_cfg"]["type"] == "ReLU6" else torch.inf
+    ceiling = 6.0 if activation == "ReLU6" else torch.inf
     narrowed = dict(state_dict)
-    widths = {conv: shape[0] for conv, shape in conv_shapes(alpha).items()}
     for producers, consumer in _channel_groups():
-        activation = _mean_square_activation(state_dict, producers[-1], ceiling)
-        importance = activation * _mean_square_weight(state_dict, consumer)
+        mean_square = _mean_square_activation(state_dict, producers[-1], ceiling)
+        importance = mean_square * _mean_square_weight(state_dict, consumer)
         keep = importance.topk(widths[producers[0]]).indices.sort().values
         for conv in producers:
             for name in _channel_tensors(state_dict, conv):
                 narrowed[name] = narrowed[name][keep]
         narrowed[consumer] = narrowed[consumer][:, keep]
-    narrowed = {name: tensor.clone() for name, tensor in narrowed.items()}
-    backbone = dict(meta["backbone"], alpha=alpha)
-    source = f"{meta['source']}, narrowed from alpha {wide:g}"
-    return narrowed, dict(meta, backbone=backbone, source=source)
+    return {name: tensor.clone() for name, tensor in narrowed.items()}
 
 
 def _channel_groups() -> Iterator[tuple[list[str], str]]:

@@ -1,6 +1,7 @@
-"""Conversion of MobileNetV1 from TensorFlow's slim models.
+"""Conversion of MobileNetV1 from TensorFlow: slim's own, and Zehaos/MobileNet.
 
-Reference: tensorflow/models ``research/slim/nets/mobilenet_v1.py``.
+References: tensorflow/models ``research/slim/nets/mobilenet_v1.py``; Zehaos/MobileNet
+``nets/mobilenet.py``, whose convolutions have biases and whose BN has no gamma.
 """
 
 import zipfile
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..weights.origins import TF_SLIM, ZEHAOS, find_origin
 from .mobilenet_v1 import classifier_meta, conv_shapes, rename
 
 #: Suffixes of variables that belong to the optimizer.
@@ -21,6 +23,10 @@ TRAINING_STATE = (
     "/RMSProp",
     "/RMSProp_1",
     "/Momentum",
+    "/Adam",
+    "/Adam_1",
+    "beta1_power",
+    "beta2_power",
 )
 #: Tensor of BatchNorm2d by the name of the variable.
 BN_VARIABLES = {
@@ -32,7 +38,7 @@ BN_VARIABLES = {
 
 
 def tf_slim_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Load a MobileNetV1 classifier of TF-slim and rename its variables.
+    """Load a MobileNetV1 classifier of TF-slim or Zehaos and rename its variables.
 
     Args:
         path (Path): ``.npz`` file of the variables by name, or prefix of a TensorFlow
@@ -51,18 +57,20 @@ def tf_slim_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
         for name, value in _read_variables(path).items()
         if not name.endswith(TRAINING_STATE)
     }
-    renamed = rename(path, variables, _names())
+    is_zehaos = find_origin(variables) is ZEHAOS
+    names = _zehaos_names() if is_zehaos else _names()
+    renamed = rename(path, variables, names)
     state_dict = {name: _to_tensor(path, name, v) for name, v in renamed.items()}
     for conv in conv_shapes():
+        if is_zehaos:
+            # BN subtracts the mean of a convolution with bias.
+            state_dict[f"{conv}.bn.running_mean"] -= state_dict.pop(f"{conv}.conv.bias")
+            state_dict[f"{conv}.bn.weight"] = torch.ones_like(
+                state_dict[f"{conv}.bn.bias"]
+            )
         state_dict[f"{conv}.bn.num_batches_tracked"] = torch.tensor(0)
-    meta = classifier_meta(
-        path,
-        state_dict,
-        conv_cfg=dict(type="Conv2dAdaptivePadding"),
-        norm_cfg=dict(type="BN", momentum=0.03, eps=1e-3),
-        act_cfg=dict(type="ReLU6", inplace=True),
-    )
-    return state_dict, dict(source="TF-slim", **meta)
+    origin = ZEHAOS if is_zehaos else TF_SLIM
+    return state_dict, classifier_meta(path, state_dict, origin)
 
 
 def _names() -> dict[str, str]:
@@ -83,6 +91,28 @@ def _names() -> dict[str, str]:
     }
 
 
+def _zehaos_names() -> dict[str, str]:
+    """New name of each variable of Zehaos/MobileNet."""
+    layers = [("conv_1", "weights", "conv_1/batch_norm")]
+    for block in range(2, 15):
+        root = f"conv_ds_{block}"
+        layers += [
+            (f"{root}/depthwise_conv", "depthwise_weights", f"{root}/dw_batch_norm"),
+            (f"{root}/pointwise_conv", "weights", f"{root}/pw_batch_norm"),
+        ]
+    names = {
+        "MobileNet/fc_16/weights": "head.fc.weight",
+        "MobileNet/fc_16/biases": "head.fc.bias",
+    }
+    for (conv, weights, norm), new in zip(layers, conv_shapes(), strict=True):
+        names[f"MobileNet/{conv}/{weights}"] = f"{new}.conv.weight"
+        names[f"MobileNet/{conv}/biases"] = f"{new}.conv.bias"
+        for variable, part in BN_VARIABLES.items():
+            if variable != "gamma":
+                names[f"MobileNet/{norm}/{variable}"] = f"{new}.bn.{part}"
+    return names
+
+
 def _to_tensor(path: Path, name: str, value: np.ndarray) -> Tensor:
     """Convert a variable to PyTorch's order of axes."""
     if not np.issubdtype(value.dtype, np.floating):
@@ -96,6 +126,8 @@ def _to_tensor(path: Path, name: str, value: np.ndarray) -> Tensor:
         tensor = tensor.permute((2, 3, 0, 1) if is_depthwise else (3, 2, 0, 1))
         if name == "head.fc.weight":
             tensor = tensor.flatten(1)  # a 1 x 1 convolution of the pooled features
+    elif tensor.ndim == 2:
+        tensor = tensor.T
     return tensor.contiguous()
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..weights import load_tensors
+from ..weights.origins import TIMM
 from .mobilenet_v1 import STAGES, classifier_meta, conv_shapes, rename
 from .naming import BN_NAMES, strip_prefix
 
@@ -35,14 +36,7 @@ def timm_to_mmyolo(path: Path) -> tuple[dict[str, Tensor], dict]:
         is_counter = name.endswith("num_batches_tracked")
         dtype = torch.int64 if is_counter else torch.float32
         state_dict[name] = tensor.detach().to(dtype)
-    meta = classifier_meta(
-        path,
-        state_dict,
-        conv_cfg=None,
-        norm_cfg=dict(type="BN", momentum=0.03, eps=1e-5),
-        act_cfg=dict(type="ReLU6", inplace=True),
-    )
-    return state_dict, dict(source="timm", **meta)
+    return state_dict, classifier_meta(path, state_dict, TIMM)
 
 
 def _names() -> dict[str, str]:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..models.scales import SCALES
-from ..weights import Inert, load_inert
+from ..weights import Inert, load_inert, load_tensors
+from ..weights.origins import ULTRALYTICS, find_origin
 from .naming import BN_NAMES, check_names, strip_prefix
 from .yolo11_names import DETECT, HEAD, LAYERS, tensor_names
 
@@ -70,6 +71,17 @@ class UltralyticsCheckpoint(NamedTuple):
     version: str | None = None
 
 
+def is_ultralytics(path: Path) -> bool:
+    """Whether a checkpoint has a pickled model, or a state dict in Ultralytics' names.
+
+    A file that cannot be read counts as one: :func:`read_ultralytics` says why.
+    """
+    try:
+        return find_origin(load_tensors(path)) is ULTRALYTICS
+    except InputError:
+        return True
+
+
 def read_ultralytics(path: Path) -> UltralyticsCheckpoint:
     """Read a YOLO11 detection checkpoint without Ultralytics and without running code.
 
@@ -126,7 +138,8 @@ def ultralytics_to_mmyolo(
     Returns:
         tuple[dict[str, Tensor], dict]: State dict for MMYOLO, and its meta: ``scale``,
         ``num_classes``, ``dataset_meta`` (with ``classes``, if known), ``sppf_act``,
-        ``fused`` and ``ultralytics_version``.
+        ``fused``, ``ultralytics_version``, and ``source``, ``backbone`` and
+        ``data_preprocessor`` as :func:`.mobilenet_v1.classifier_meta` has them.
 
     Raises:
         InputError: Listing the tensors left over, missing or of another shape.
@@ -151,8 +164,11 @@ def ultralytics_to_mmyolo(
             f"{num_classes}: it is damaged"
         )
     return state_dict, dict(
+        source=ULTRALYTICS.title,
         scale=letter,
         num_classes=num_classes,
+        backbone=dict(type="YOLO11CSPDarknet"),
+        data_preprocessor=ULTRALYTICS.expects["data_preprocessor"],
         dataset_meta=dict(classes=checkpoint.classes) if checkpoint.classes else {},
         sppf_act=checkpoint.sppf_act,
         fused=fused,

@@ -34,11 +34,16 @@ def check_files(cfg: Config) -> None:
         InputError: Naming the field and the file.
     """
     for place, path in _named_checkpoints(cfg):
-        if path and "://" not in path and not Path(path).is_file():
+        if path and "://" not in path and not is_file(path):
             raise InputError(
                 f"{place} is {path}, which is not found: correct the path or "
                 "leave it out"
             )
+
+
+def is_file(path: str) -> bool:
+    """Whether a file exists, or a TensorFlow checkpoint with this prefix."""
+    return any(Path(p).expanduser().is_file() for p in (path, f"{path}.index"))
 
 
 def check_vis_backends(cfg: Config) -> None:

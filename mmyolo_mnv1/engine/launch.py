@@ -15,6 +15,7 @@ from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 from ..config import load_config
 from ..errors import InputError
+from .checks import is_file
 
 
 def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
@@ -129,7 +130,7 @@ def test_detector(cfg: Config, args: argparse.Namespace) -> None:
 
 def _checkpoint_path(path: str) -> str:
     """Check that a local checkpoint exists; an address is returned unchanged."""
-    if "://" not in path and not Path(path).is_file():
+    if "://" not in path and not is_file(path):
         raise InputError(f"checkpoint {path} not found")
     return path
 

@@ -7,6 +7,7 @@ import os
 import zipfile
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -21,11 +22,14 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..config import resolve
+from ..converters.fit import fit_to_detector
+from ..converters.loading import difference
+from ..converters.mmengine_loader import checkpoint_loaders
 from ..datasets import memory
 from ..errors import InputError
 from ..files import replacing
 from ..weights import UNREADABLE, compare_tensors
-from ..weights.mmengine_loader import checkpoint_loaders
+from ..weights.origins import expected_part
 from .accumulation import accumulate
 from .checks import check_files, check_vis_backends, warn_of_lost_hooks
 from .distributed import check_same_config, start_process_group
@@ -47,6 +51,7 @@ class YOLO11Runner(Runner):
 
     _loading = ""  # checkpoint that is being loaded
     _resuming = False
+    _testing = False
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> "YOLO11Runner":
@@ -145,7 +150,27 @@ class YOLO11Runner(Runner):
             super()._init_model_weights()
 
     def _loaders(self) -> AbstractContextManager:
-        return checkpoint_loaders(bool(self.cfg.get("allow_unsafe_checkpoint")))
+        allow_unsafe = bool(self.cfg.get("allow_unsafe_checkpoint"))
+        return checkpoint_loaders(allow_unsafe, self._fit)
+
+    def _fit(self, checkpoint: Any, address: str) -> Any:
+        """Fit pretrained weights to the model; see :func:`.fit_to_detector`."""
+        model = self.cfg.model
+        model = model.get("module", model)
+        changed = difference(checkpoint, model)
+        if changed and (self._resuming or self._testing):
+            raise InputError(f"{address} is not of {self.cfg.filename}: {changed}")
+        if changed:
+            self.logger.warning(f"{address}: {changed}")
+        return fit_to_detector(checkpoint, self._detector, model, address)
+
+    @property
+    def _detector(self) -> nn.Module:
+        """The model without wrappers."""
+        model = self.model
+        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
+        return model
 
     def _maybe_compile(self, target: str) -> None:
         """Compile backbone, neck and head if the config has ``compile``.
@@ -196,7 +221,7 @@ class YOLO11Runner(Runner):
 
         A config that a resumed training dumped does.
         """
-        self._resume = False
+        self._resume, self._testing = False, True
         return super().test()
 
     def val(self) -> dict:
@@ -239,6 +264,8 @@ class YOLO11Runner(Runner):
             ):
                 optimizer.state_dict()  # sends its shard to the main process
             return
+        expected = expected_part(self.cfg.model)
+        kwargs["meta"] = {**(kwargs.get("meta") or {}), **expected}
         if "://" in out_dir:
             super().save_checkpoint(out_dir, filename, *args, **kwargs)
             return
@@ -302,11 +329,8 @@ class YOLO11Runner(Runner):
         Raises:
             InputError: If none matches, or training is resumed and one does not.
         """
-        model = self.model
-        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-            model = model.module
         given = checkpoint.get("state_dict", checkpoint)
-        fits, problem = compare_tensors(given, model.state_dict())
+        fits, problem = compare_tensors(given, self._detector.state_dict())
         if not problem:
             return
         message = f"{self._loading}: {problem}"

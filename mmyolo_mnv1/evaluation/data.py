@@ -12,10 +12,11 @@ from mmengine.registry import init_default_scope
 from mmyolo.registry import DATASETS
 from pycocotools.coco import COCO
 
+from ..converters.loading import load_weights
 from ..datasets.coco import CheckedCOCO
 from ..engine import YOLO11Runner
 from ..errors import InputError
-from ..weights import UNREADABLE, load_results, load_weights
+from ..weights import UNREADABLE, load_results
 
 PICKLES = (".pkl", ".pickle")
 
@@ -75,12 +76,12 @@ def load_truth(cfg: Config) -> GroundTruth:
     )
 
 
-def detect(cfg: Config, checkpoint: Path, ann_file: str) -> list[dict]:
+def detect(cfg: Config, checkpoint: str | Path, ann_file: str) -> list[dict]:
     """Run a detector on the test set of its config.
 
     Args:
         cfg (Config): Resolved config of the detector.
-        checkpoint (Path): Its weights.
+        checkpoint (str or Path): Its weights.
         ann_file (str): Annotation file of the test set.
 
     Returns:
@@ -101,7 +102,7 @@ def detect(cfg: Config, checkpoint: Path, ann_file: str) -> list[dict]:
             outfile_prefix=f"{folder}/detections",
         )
         runner = YOLO11Runner.from_cfg(cfg)
-        load_weights(runner.model, checkpoint, cfg.filename)
+        load_weights(runner.model, checkpoint, cfg)
         runner.test()
         return json.loads(Path(folder, "detections.bbox.json").read_text())
 

@@ -27,7 +27,7 @@ CROP_TITLES = dict(
 def eval_report(
     cfg: Config,
     out: Path,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     results: Path | None = None,
     score_thr: float | None = None,
     iou_thr: float = 0.5,
@@ -40,7 +40,7 @@ def eval_report(
         out (Path): Output folder: ``report.html``, which is self-contained,
             ``report.json``, each figure as PNG and, with a checkpoint,
             ``detections.bbox.json``.
-        checkpoint (Path, optional): Weights to detect with. Defaults to None.
+        checkpoint (str or Path, optional): Weights to detect with. Defaults to None.
         results (Path, optional): Detections of a test run, in place of a checkpoint;
             see :func:`.data.read_detections`. Defaults to None.
         score_thr (float, optional): See :func:`.metrics.evaluate`. Defaults to None.

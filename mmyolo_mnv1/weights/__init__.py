@@ -1,9 +1,8 @@
-"""Weights: safe reading, comparing, loading and writing of checkpoints."""
+"""Weights: safe reading, comparing and writing of checkpoints; names and origins."""
 
 from .state_dict import (
     compare_tensors,
     load_tensors,
-    load_weights,
     save,
     save_checkpoint,
 )
@@ -17,7 +16,6 @@ __all__ = [
     "load_inert",
     "load_results",
     "load_tensors",
-    "load_weights",
     "save",
     "save_checkpoint",
 ]

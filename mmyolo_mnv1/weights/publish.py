@@ -14,7 +14,15 @@ from ..files import atomic_write
 from .unpickling import load_checkpoint
 
 #: Entries of ``meta`` that loading and a reader need; the rest are facts of the run.
-META = ("cfg", "dataset_meta", "epoch", "iter", "mmengine_version")
+META = (
+    "backbone",
+    "cfg",
+    "data_preprocessor",
+    "dataset_meta",
+    "epoch",
+    "iter",
+    "mmengine_version",
+)
 #: Digits of the SHA-256 in the name, and where PyTorch's hub looks for them.
 HASH_DIGITS, HASH = 8, re.compile(r"-([a-f0-9]*)\.")
 

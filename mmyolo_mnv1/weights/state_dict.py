@@ -1,4 +1,4 @@
-"""Read, compare, load and write state dicts."""
+"""Read, compare and write state dicts."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import InputError
 from ..files import replacing
@@ -70,25 +70,6 @@ def compare_tensors(
     if not others:
         return matches, ""
     return matches, f"{matches} of the model's {len(expected)} tensors match; {others}"
-
-
-def load_weights(model: nn.Module, checkpoint: Path, config: str) -> None:
-    """Load a checkpoint into a model; every tensor has to match.
-
-    Args:
-        model (nn.Module): Changed.
-        checkpoint (Path): A file that :func:`load_tensors` reads.
-        config (str): Config of the model, for the message.
-
-    Raises:
-        InputError: If a tensor is missing, unknown or of another shape.
-    """
-    tensors = load_tensors(checkpoint)
-    tensors = {name.removeprefix("module."): t for name, t in tensors.items()}
-    _, problem = compare_tensors(tensors, model.state_dict())
-    if problem:
-        raise InputError(f"checkpoint {checkpoint} is not of {config}: {problem}")
-    model.load_state_dict(tensors)
 
 
 def save_checkpoint(state_dict: dict[str, Tensor], meta: dict, path: Path) -> None:

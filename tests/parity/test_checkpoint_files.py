@@ -149,7 +149,7 @@ def test_other_objects(tmp_path):
 
 def test_command_line_leaves_no_file(tmp_path, tool):
     (tmp_path / "x.pt").write_bytes(b"nothing")
-    script = "tools/model_converters/ultralytics_to_mmyolo.py"
+    script = "tools/model_converters/convert_weights.py"
     done = tool(script, tmp_path / "x.pt", tmp_path / "y.pth")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1

@@ -68,7 +68,7 @@ def test_activation_matters(detector, tmp_path):
 
 
 def test_converter_prints_the_line_of_the_config(tool, tmp_path):
-    script = "tools/model_converters/ultralytics_to_mmyolo.py"
+    script = "tools/model_converters/convert_weights.py"
     done = tool(script, unpack(FIXTURES, tmp_path), tmp_path / "x.pth")
     assert done.returncode == 0, done.stderr
     assert "neck=dict(sppf_act=False)" in done.stdout

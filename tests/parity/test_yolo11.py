@@ -184,7 +184,7 @@ def test_tools(reference, tool, tmp_path):
     torch.save(dict(model=peer, version="8.3.253"), tmp_path / "a.pt")
     tools = "tools/model_converters"
     converted, back = tmp_path / "b.pth", tmp_path / "c.pth"
-    done = tool(f"{tools}/ultralytics_to_mmyolo.py", tmp_path / "a.pt", converted)
+    done = tool(f"{tools}/convert_weights.py", tmp_path / "a.pt", converted)
     assert done.returncode == 0, done.stderr
     assert "model = dict(scale='n')\nclasses = ('class 0', 'class 1')" in done.stdout
     meta = torch.load(converted, weights_only=True)["meta"]

@@ -10,9 +10,9 @@ from mmengine.runner import CheckpointLoader
 from mmyolo.registry import MODELS, RUNNERS
 
 from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.converters.mmengine_loader import checkpoint_loaders
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.weights import load_checkpoint
-from mmyolo_mnv1.weights.mmengine_loader import checkpoint_loaders
 from tests.helpers.small_runs import write_config
 
 
@@ -96,7 +96,7 @@ def test_good_checkpoints_load_in_the_block(tmp_path):
 
 @pytest.mark.parametrize("allow_unsafe", [False, True])
 def test_other_schemes_keep_their_loaders(schemes, allow_unsafe):
-    ours = {"", "http://", "https://"}
+    ours = {"", "http://", "https://", "timm://", "ultralytics://"}
     assert len(schemes) > len(ours)
     with checkpoint_loaders(allow_unsafe):
         for scheme, loader in schemes.items():
@@ -132,7 +132,7 @@ def test_runner_restores_the_loaders(digits, tmp_path, schemes):
 
 def test_web_address(malicious, ran, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    cached = Path(torch.hub.get_dir()) / "checkpoints"
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / "127.0.0.1_9"
     cached.mkdir(parents=True, exist_ok=True)
     (cached / "malicious.pth").write_bytes(malicious.read_bytes())
     with checkpoint_loaders():
@@ -169,8 +169,7 @@ TOOLS = {
     "export": ["tools/deploy/export.py", "CONFIG", "FILE", "--out", "OUT"],
     "predict": ["tools/predict.py", "CONFIG", "x.jpg", "--checkpoint", "FILE"],
     "to ultralytics": [f"{CONVERTERS}/mmyolo_to_ultralytics.py", "FILE", "OUT"],
-    "from ultralytics": [f"{CONVERTERS}/ultralytics_to_mmyolo.py", "FILE", "OUT"],
-    "from timm": [f"{CONVERTERS}/timm_to_mmyolo.py", "FILE", "OUT"],
+    "convert": [f"{CONVERTERS}/convert_weights.py", "FILE", "OUT"],
 }
 
 

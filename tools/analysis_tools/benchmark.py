@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from mmyolo_mnv1.analysis.arguments import (
     add_config_arguments,
@@ -18,9 +17,7 @@ from mmyolo_mnv1.analysis.tables import check_suffixes
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="+", help="ratios are to the first")
-    parser.add_argument(
-        "--checkpoints", type=Path, nargs="+", default=[], help="one a config"
-    )
+    parser.add_argument("--checkpoints", nargs="+", default=[], help="one a config")
     add_plan_arguments(parser)
     add_config_arguments(parser)
     add_out_argument(parser)

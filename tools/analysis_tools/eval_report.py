@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse the arguments and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config")
-    parser.add_argument("checkpoint", nargs="?", type=Path)
+    parser.add_argument("checkpoint", nargs="?")
     parser.add_argument("--out", type=Path, required=True, help="folder")
     parser.add_argument(
         "--results", type=Path, help="detections of a test run (.json, .pkl) instead"

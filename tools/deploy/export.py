@@ -15,7 +15,7 @@ from mmyolo_mnv1.errors import InputError
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", help="config file of a detector")
-    parser.add_argument("checkpoint", type=Path, help="its weights")
+    parser.add_argument("checkpoint", help="its weights: a name, address or file")
     parser.add_argument(
         "--format",
         nargs="+",

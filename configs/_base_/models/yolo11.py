@@ -1,4 +1,6 @@
 # YOLO11; the number of classes follows from the dataset's classes.
+pretrained = None  # weights to start from (docs/weights.md): a name, address or file
+load_from = "${pretrained}"
 model = dict(
     type="YOLO11Detector",
     _scope_="mmyolo",  # also where MMDetection's is the default, as in DetInferencer

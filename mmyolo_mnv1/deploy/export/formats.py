@@ -120,13 +120,13 @@ class ExportJob(NamedTuple):
 
 
 def export_detector(
-    cfg: Config, checkpoint: Path, out: Path, plan: ExportPlan
+    cfg: Config, checkpoint: str | Path, out: Path, plan: ExportPlan
 ) -> dict[str, Path]:
     """Export a trained detector.
 
     Args:
         cfg (Config): Config of the detector.
-        checkpoint (Path): Its weights.
+        checkpoint (str or Path): Its weights.
         out (Path): Output folder. Files are named after the config, with the suffixes
             ``_fp16`` or ``_int8``, and ``_nms`` for NMS in the graph.
         plan (ExportPlan): Formats and options.

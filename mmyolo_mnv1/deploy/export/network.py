@@ -9,9 +9,9 @@ from mmengine.config import Config
 from mmyolo.models.detectors import YOLODetector
 from torch import Tensor, nn
 
+from ...converters.loading import load_weights
 from ...errors import InputError
 from ...models.build import build_model
-from ...weights import load_weights
 
 
 def build_detector(cfg: Config) -> YOLODetector:
@@ -28,19 +28,19 @@ def build_detector(cfg: Config) -> YOLODetector:
     return detector
 
 
-def load_network(cfg: Config, checkpoint: Path) -> "DetectorNetwork":
+def load_network(cfg: Config, checkpoint: str | Path) -> "DetectorNetwork":
     """Build a config's detector, load its weights, fuse Conv+BN.
 
     Args:
         cfg (Config): Config of a detector.
-        checkpoint (Path): Weights of every tensor; no code in the file is executed.
+        checkpoint (str or Path): Weights of every tensor; no code in the file is run.
 
     Raises:
         InputError: If the model is not a detector, or the checkpoint belongs to another
             config; the message lists the differences.
     """
     detector = build_detector(cfg)
-    load_weights(detector, checkpoint, cfg.filename)
+    load_weights(detector, checkpoint, cfg)
     return DetectorNetwork(fuse(detector))
 
 

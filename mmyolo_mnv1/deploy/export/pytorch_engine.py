@@ -71,13 +71,13 @@ class CompiledEngine(PyTorchEngine):
 
 
 def load_pytorch(
-    config: str, checkpoint: Path, threads: int | None = None
+    config: str, checkpoint: str | Path, threads: int | None = None
 ) -> PyTorchEngine:
     """Load a config and a checkpoint without exporting them.
 
     Args:
         config (str): Config file of a detector.
-        checkpoint (Path): Its weights.
+        checkpoint (str or Path): Its weights.
         threads (int, optional): CPU threads. Defaults to None, PyTorch's choice.
 
     Raises:

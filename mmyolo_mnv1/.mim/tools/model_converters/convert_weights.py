@@ -1,0 +1,1 @@
+../../../../tools/model_converters/convert_weights.py

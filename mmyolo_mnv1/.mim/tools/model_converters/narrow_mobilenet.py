@@ -1,1 +1,0 @@
-../../../../tools/model_converters/narrow_mobilenet.py

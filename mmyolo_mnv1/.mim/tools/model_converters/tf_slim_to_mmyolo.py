@@ -1,1 +1,0 @@
-../../../../tools/model_converters/tf_slim_to_mmyolo.py

@@ -1,1 +1,0 @@
-../../../../tools/model_converters/timm_to_mmyolo.py

@@ -1,1 +1,0 @@
-../../../../tools/model_converters/ultralytics_to_mmyolo.py

@@ -5,7 +5,6 @@ training of ``yolo11_n_bccd`` belongs to the measured ``yolo11_n``.
 """
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Sequence
@@ -27,8 +26,8 @@ from mmyolo_mnv1.errors import InputError
 NOTES = (
     "Test mAP@[.5:.95], mean ± standard deviation over the seeds in brackets; mean: of "
     "the data sets, for models that have been trained on all of them.",
-    "Counts and times: the network with COCO's classes at 640 px, batch 1; first / this "
-    "by interleaved rounds.",
+    "Counts and times: the network with COCO's classes at 640 px, batch 1; first / "
+    "this by interleaved rounds.",
     "INT8: points of test mAP lost, the most of the data sets; size of the file.",
 )
 
@@ -146,7 +145,7 @@ def tabulate_front(front: Front) -> Table:
     for name in front.backends:
         columns += [
             Column(f"{name}_network_ms", f"{name}, ms", "{:.1f}".format),
-            Column(f"{name}_ratio", "first / this", "{:.2f}".format),
+            Column(f"{name}_ratio", f"{name}, first / this", "{:.2f}".format),
         ]
     columns += [Column(data, data) for data in front.datasets]
     columns += [
@@ -166,7 +165,7 @@ def tabulate_front(front: Front) -> Table:
         rows.append(row)
     rows.sort(key=lambda row: row[f"{front.backends[0]}_network_ms"])
     document = dict(datasets=front.datasets, precisions=front.precisions)
-    return Table(columns, rows, NOTES, json.loads(json.dumps(document)))
+    return Table(columns, rows, NOTES, document)
 
 
 if __name__ == "__main__":

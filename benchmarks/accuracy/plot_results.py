@@ -122,6 +122,15 @@ def draw_points(points: Sequence[ResultPoint], backend: str) -> Figure:
 
 
 def read_document(path: Path, key: str) -> dict:
+    """Read the JSON file of a benchmark.
+
+    Args:
+        path (Path): The file.
+        key (str): A key that it must have.
+
+    Raises:
+        InputError: If it cannot be read or lacks the key.
+    """
     try:
         document = json.loads(path.read_text())
         document[key]

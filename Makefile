@@ -4,8 +4,10 @@ STAMP := .venv/installed
 # Two worker processes of one thread each: quicker on 2 cores than one of two threads.
 PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 
+PEER := ultralytics==8.4.190
+
 .DEFAULT_GOAL := help
-.PHONY: help install doctor demo weights page test test-quick lint format docs docs-serve clean
+.PHONY: help install peers doctor demo weights page test test-quick lint format docs docs-serve clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -15,6 +17,10 @@ install: $(STAMP)  ## Make .venv with the pinned stack (PYTHON=/path/to/python t
 $(STAMP): $(wildcard requirements/*.txt benchmarks/requirements.txt) pyproject.toml tools/install.sh
 	tools/install.sh $(PYTHON)
 	@touch $@
+
+peers: install  ## Install a second Ultralytics for the duel (PEER=ultralytics==8.4.190)
+	$(RUN) -m pip install -q --no-deps --upgrade \
+		--target work_dirs/peers/$(subst ==,-,$(PEER)) $(PEER)
 
 doctor: install  ## Check whether this environment can train
 	$(RUN) -m mmyolo_mnv1.environment.doctor

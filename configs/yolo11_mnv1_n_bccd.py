@@ -4,5 +4,4 @@ _base_ = [
     "./_base_/datasets/bccd.py",
     "./_base_/schedules/adamw_40e.py",
 ]
-img_scale = (320, 320)
 model = dict(scale="n", backbone=dict(alpha=0.5))

@@ -19,16 +19,16 @@ from benchmarks.accuracy.duel_figure import draw_curves
 from benchmarks.accuracy.duel_folder import (
     DuelTraining,
     claim_folder,
-    read_curve,
+    is_finished,
     read_times,
 )
-from benchmarks.accuracy.duel_results import tabulate
+from benchmarks.accuracy.duel_results import restore_results, tabulate
 from benchmarks.harness.fresh_process import last_line, start_module
 from benchmarks.harness.peers import (
     PACKAGES,
     ULTRALYTICS,
-    check_peer,
     has_ultralytics_model,
+    ultralytics_path,
 )
 from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
 from mmyolo_mnv1.analysis.machine import describe_machine
@@ -52,21 +52,35 @@ def main(argv: Sequence[str] | None = None) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="Ultralytics with the first config's data and size; arguments of its "
-        "trainer that differ from its defaults; may be given several times",
+        help="Ultralytics with the first config's data and size: arguments of its "
+        "trainer that differ from its defaults, such as model=yolo26n.yaml, and "
+        "version=8.4.190 for a release of `make peers`; may be given several times",
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=1, help="of each training")
     parser.add_argument("--workers", type=int, default=0, help="of each data loader")
     parser.add_argument("--every", type=int, default=2, help="epochs per evaluation")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
+    parser.add_argument(
+        "--known",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="JSON of earlier duels, whose trainings are not repeated",
+    )
+    parser.add_argument(
+        "--no-train", action="store_true", help="tabulate what is finished"
+    )
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/duel"))
     add_config_arguments(parser)
     add_out_argument(parser, picture=True)
     args = parser.parse_args(argv)
     check_suffixes(args.out, with_picture=True)
     peers = [read_peer_options(texts) for texts in args.peer]
-    plan = DuelPlan(args.seeds, args.threads, args.workers, args.every, args.jobs)
+    jobs = 0 if args.no_train else args.jobs
+    plan = DuelPlan(args.seeds, args.threads, args.workers, args.every, jobs)
+    for path in args.known:
+        restore_results(path, args.work_dir)
     table = duel(args.configs, plan, args.work_dir, args.cfg_options, peers)
     print(table.markdown())
     table.write(args.out, lambda: draw_curves(table))
@@ -80,7 +94,7 @@ class DuelPlan(NamedTuple):
         threads (int): CPU threads of a training.
         workers (int): Worker processes of a data loader.
         every (int): Epochs between evaluations.
-        jobs (int): Trainings at a time.
+        jobs (int): Trainings at a time; 0 to tabulate what is finished.
     """
 
     seeds: Sequence[int] = (0, 1, 2)
@@ -95,7 +109,7 @@ class DuelPlan(NamedTuple):
         Raises:
             InputError: If a number is out of range.
         """
-        check_least(self._asdict(), threads=1, workers=0, every=1, jobs=1)
+        check_least(self._asdict(), threads=1, workers=0, every=1, jobs=0)
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"--seeds {self.seeds}: give different ones")
 
@@ -136,7 +150,8 @@ def duel(
     for folder, training in trainings.items():
         claim_folder(training, folder)
     machine = describe_machine("cpu", plan.threads, PACKAGES)
-    _run_all(trainings, plan)
+    if plan.jobs:
+        _run_all(trainings, plan)
     return tabulate(work_dir, list(contestants), plan.seeds, machine)
 
 
@@ -170,33 +185,41 @@ def _contestants(
         contestants[Path(config).stem] = dict(
             config=config, options=options, peer_options=None
         )
-    if peer_options:
-        check_peer(ULTRALYTICS)
-        if not has_ultralytics_model(load_config(configs[0], dict(options))):
+    for changes in peer_options:
+        ultralytics_path(changes.get("version"))  # fails where it is missing
+        cfg = load_config(configs[0], dict(options))
+        if "model" not in changes and not has_ultralytics_model(cfg):
             raise InputError(
                 f"config {configs[0]}: Ultralytics has no model with this backbone: "
-                "put a baseline first"
+                "put a baseline first, or give --peer model=yolo11n.yaml"
             )
-    for changes in peer_options:
-        words = [ULTRALYTICS, *(f"{key}={value}" for key, value in changes.items())]
-        contestants["_".join(words)] = dict(
+        contestants[_peer_name(changes)] = dict(
             config=configs[0], options=options, peer_options=changes
         )
     return contestants
 
 
+def _peer_name(changes: dict) -> str:
+    """Name of a peer's training, such as ``ultralytics-8.4.190_yolo26n_nbs=16``."""
+    changes = dict(changes)
+    words = ["-".join(filter(None, [ULTRALYTICS, changes.pop("version", None)]))]
+    if model := changes.pop("model", None):
+        words.append(Path(model).stem)
+    return "_".join([*words, *(f"{key}={value}" for key, value in changes.items())])
+
+
 def _run_all(trainings: dict[Path, DuelTraining], plan: DuelPlan) -> None:
     """Run unfinished trainings, ``plan.jobs`` at a time."""
-    last = {folder: training.epochs()[-1] for folder, training in trainings.items()}
-    waiting = [folder for folder in trainings if last[folder] not in read_curve(folder)]
+    waiting = [folder for folder in trainings if not is_finished(folder)]
+    total = sum(training.epochs()[-1] for training in trainings.values())
     running: dict[Path, subprocess.Popen] = {}
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with tqdm(total=sum(last.values()), desc="epochs", disable=None) as bar:
+        with tqdm(total=total, desc="epochs", disable=None) as bar:
             while waiting or running:
                 while waiting and len(running) < plan.jobs:
                     folder = waiting.pop(0)
-                    running[folder] = _start(folder, plan.threads)
+                    running[folder] = _start(folder, trainings[folder])
                 time.sleep(POLL)
                 for folder, process in list(running.items()):
                     if process.poll() is not None:
@@ -211,13 +234,16 @@ def _run_all(trainings: dict[Path, DuelTraining], plan: DuelPlan) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def _start(folder: Path, threads: int) -> subprocess.Popen:
+def _start(folder: Path, training: DuelTraining) -> subprocess.Popen:
     """Start a training, as a user would alone; its output goes to a log."""
+    peer = training.peer_options
+    paths = [] if peer is None else ultralytics_path(peer.get("version"))
     with (folder / LOG).open("a") as log:
         return start_module(
             "benchmarks.accuracy.duel_training",
             str(folder),
-            threads=threads,
+            threads=training.threads,
+            path=paths,
             stdout=log,
             stderr=subprocess.STDOUT,
         )

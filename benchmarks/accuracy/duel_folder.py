@@ -26,7 +26,8 @@ class DuelTraining(NamedTuple):
         config (str): Config file of ours, which a peer's training follows too.
         options (dict): Changes of the config, as in ``--cfg-options``.
         peer_options (dict, optional): Arguments of Ultralytics' trainer that differ
-            from its defaults; None for a training of ours.
+            from its defaults, and ``version``, the release; None for a training of
+            ours.
         seed (int): Random seed.
         threads (int): CPU threads of PyTorch.
         workers (int): Worker processes of the data loader.
@@ -112,6 +113,11 @@ def read_curve(folder: Path) -> dict[int, dict]:
         return {}
     points = [json.loads(line) for line in path.read_text().splitlines()]
     return {point.pop("epoch"): point for point in points}
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder's training has test metrics, which only its last epoch has."""
+    return any("test_mAP" in point for point in read_curve(folder).values())
 
 
 def checkpoint_path(folder: Path, epoch: int) -> Path:

@@ -1,14 +1,25 @@
 """Results of a duel: metrics, times, and the time to reach the peer's mAP."""
 
+import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.accuracy.duel_folder import read_curve, read_times, read_training
+from benchmarks.accuracy.duel_folder import (
+    CURVE,
+    TIMES,
+    DuelTraining,
+    is_finished,
+    read_curve,
+    read_times,
+    read_training,
+    write_training,
+)
 from benchmarks.harness.peers import ULTRALYTICS
 from mmyolo_mnv1.analysis.machine import machine_notes
 from mmyolo_mnv1.analysis.tables import Column, Table
+from mmyolo_mnv1.errors import InputError
 
 METRIC_TITLES = {
     "val_mAP": "val mAP",
@@ -26,8 +37,8 @@ COLUMNS = (
 )
 NOTES = (
     "Mean ± standard deviation over seeds, of the averaged weights (EMA) after the "
-    "last epoch. mAP is mAP@[.5:.95] by pycocotools; weights of both sides in the same "
-    "network, with the same letterbox.",
+    "last epoch. mAP is mAP@[.5:.95] by pycocotools; both sides have the same "
+    "letterbox and thresholds of NMS.",
     "Each side has its own trainer and recipe; data, image size, epochs, batch, zoom, "
     "flips, threads and workers are the same. Times are of training alone.",
     "Time to the peer's mAP: until val mAP reaches the peer's final one of the same "
@@ -42,11 +53,13 @@ class DuelResult(NamedTuple):
         seed (int): Random seed.
         seconds (list[float]): Duration of each epoch.
         curve (dict[int, dict]): Metrics by epoch.
+        settings (dict): See :class:`.DuelTraining`.
     """
 
     seed: int
     seconds: list[float]
     curve: dict[int, dict]
+    settings: dict
 
     @property
     def last(self) -> dict:
@@ -65,7 +78,38 @@ def read_result(folder: Path) -> DuelResult:
     """Read the result of a finished training."""
     times = read_times(folder)
     seconds = [times[epoch] for epoch in sorted(times)]
-    return DuelResult(read_training(folder).seed, seconds, read_curve(folder))
+    training = read_training(folder)
+    return DuelResult(training.seed, seconds, read_curve(folder), training._asdict())
+
+
+def restore_results(path: Path, work_dir: Path) -> None:
+    """Write the folders of an earlier duel's finished trainings, without weights.
+
+    Args:
+        path (Path): JSON of the earlier duel.
+        work_dir (Path): Folder of the duel; trainings that it contains stay.
+
+    Raises:
+        InputError: If the file has another content.
+    """
+    try:
+        trainings = json.loads(path.read_text())["results"]
+        pairs = [
+            (work_dir / name / f"seed{each['seed']}", DuelResult(**each))
+            for name in trainings
+            for each in trainings[name]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise InputError(f"--known {path}: {e!r}: give a JSON of duel.py") from None
+    for folder, result in pairs:
+        if not folder.exists():
+            write_training(DuelTraining(**result.settings), folder)
+            times = enumerate(result.seconds, 1)
+            text = "".join(f"{epoch},{seconds}\n" for epoch, seconds in times)
+            (folder / TIMES).write_text(text)
+            points = [dict(epoch=int(e), **p) for e, p in result.curve.items()]
+            text = "".join(json.dumps(point) + "\n" for point in points)
+            (folder / CURVE).write_text(text)
 
 
 def tabulate(
@@ -79,17 +123,17 @@ def tabulate(
         seeds (Sequence[int]): Seeds of each contestant.
         machine (dict): See :func:`.describe_machine`.
     """
-    results = {
-        name: [read_result(work_dir / name / f"seed{seed}") for seed in seeds]
-        for name in names
-    }
-    peers = results.get(ULTRALYTICS)
+    results = {}
+    for name in names:
+        folders = [work_dir / name / f"seed{seed}" for seed in seeds]
+        if finished := [read_result(f) for f in folders if is_finished(f)]:
+            results[name] = finished
+    peers = next((results[n] for n in results if n.startswith(ULTRALYTICS)), None)
     rows = [_row(name, trainings, peers) for name, trainings in results.items()]
     document = dict(
         machine=machine,
         configs={
-            name: Path(read_training(work_dir / name / f"seed{seeds[0]}").config).stem
-            for name in names
+            name: _network(trainings[0].settings) for name, trainings in results.items()
         },
         results={
             name: [result._asdict() for result in trainings]
@@ -124,11 +168,19 @@ def _row(
     return row
 
 
-def _catch_up(trainings: list[DuelResult], peers: list[DuelResult]) -> str:
+def _catch_up(trainings: list[DuelResult], peers: list[DuelResult]) -> str | None:
     """Time to the peer's mAP over the peer's training time, mean over seeds."""
     parts = []
-    for training, peer in zip(trainings, peers, strict=True):
+    by_seed = {peer.seed: peer for peer in peers}
+    for training in trainings:
+        if (peer := by_seed.get(training.seed)) is None:
+            continue
         if (seconds := training.seconds_to(peer.last["val_mAP"])) is None:
             return "not reached"
         parts.append(seconds / sum(peer.seconds))
-    return mean_and_deviation(parts, digits=2)
+    return mean_and_deviation(parts, digits=2) if parts else None
+
+
+def _network(settings: dict) -> str:
+    """Name of a training's network: the config's, or the peer's own."""
+    return Path((settings["peer_options"] or {}).get("model", settings["config"])).stem

@@ -60,8 +60,7 @@ def train_ours(training: DuelTraining, folder: Path) -> None:
 def evaluate(training: DuelTraining, folder: Path) -> None:
     """Evaluate the checkpoints, and delete all but the last.
 
-    Weights of both sides are evaluated in our network, which equals Ultralytics', so
-    that preprocessing, post-processing and evaluator are the same.
+    Both sides have the same preprocessing, thresholds of NMS and evaluator.
     """
     set_threads(training.threads)
     known, epochs = read_curve(folder), training.epochs()
@@ -89,6 +88,10 @@ def _evaluate_checkpoint(
 
 def _build_tester(training: DuelTraining, folder: Path, split: str) -> Runner:
     cfg = training.load()
+    if training.peer_options is not None:
+        from benchmarks.accuracy.ultralytics_training import use_ultralytics_network
+
+        use_ultralytics_network(training, cfg)
     loader, evaluator = cfg[f"{split}_dataloader"], cfg[f"{split}_evaluator"]
     train_only(cfg, 0)
     loader.update(num_workers=0, persistent_workers=False)

@@ -60,12 +60,12 @@ def read_points(
     Raises:
         InputError: If a file has another content, or a config was not measured.
     """
-    costs = _read(measured, "rows")
+    costs = read_document(measured, "rows")
     backend = costs["plan"]["backends"][0]
     rows = {row["model"]: row for row in costs["rows"]}
     configs, results = {}, {}
     for path in trained:
-        duel = _read(path, "results")
+        duel = read_document(path, "results")
         configs = duel["configs"] | configs
         for name, trainings in duel["results"].items():
             results.setdefault(name, trainings)
@@ -121,7 +121,16 @@ def draw_points(points: Sequence[ResultPoint], backend: str) -> Figure:
     return figure
 
 
-def _read(path: Path, key: str) -> dict:
+def read_document(path: Path, key: str) -> dict:
+    """Read the JSON file of a benchmark.
+
+    Args:
+        path (Path): The file.
+        key (str): A key that it must have.
+
+    Raises:
+        InputError: If it cannot be read or lacks the key.
+    """
     try:
         document = json.loads(path.read_text())
         document[key]

@@ -7,6 +7,7 @@ forked from one that has imported PyTorch and OpenMMLab.
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -50,7 +51,11 @@ class FreshWorker(Worker):
 
 
 def start_module(
-    module: str, *arguments: str, threads: int | None = None, **options: Any
+    module: str,
+    *arguments: str,
+    threads: int | None = None,
+    path: Sequence[Path] = (),
+    **options: Any,
 ) -> subprocess.Popen:
     """Start ``python -m MODULE ARGUMENT …`` with this repository on its path.
 
@@ -58,10 +63,11 @@ def start_module(
         module (str): Dotted name of the module.
         arguments (str): Its arguments.
         threads (int, optional): Value of OMP_NUM_THREADS. Defaults to None, inherited.
+        path (Sequence[Path]): Folders of packages that precede installed ones.
         options (Any): See :class:`subprocess.Popen`.
     """
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    variables = {**os.environ, "PYTHONPATH": path}
+    folders = [*map(str, (*path, ROOT)), os.environ.get("PYTHONPATH")]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
     if threads:
         variables["OMP_NUM_THREADS"] = str(threads)
     command = [sys.executable, "-W", "ignore", "-m", module, *arguments]

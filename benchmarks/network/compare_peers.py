@@ -9,18 +9,30 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchmarks.harness.peers import PACKAGES, check_peer, has_ultralytics_model
-from benchmarks.network.ultralytics_job import NETWORK_PEERS, UltralyticsJob
+from benchmarks.harness.peers import (
+    PACKAGES,
+    check_peer,
+    check_ultralytics_model,
+    has_ultralytics_model,
+)
+from benchmarks.network.ultralytics_job import (
+    NETWORK_PEERS,
+    CountJob,
+    UltralyticsJob,
+)
 from mmyolo_mnv1.analysis.arguments import add_comparison_arguments, load_comparison
 from mmyolo_mnv1.analysis.compare import ComparedModel, compare_models
 from mmyolo_mnv1.analysis.compare_figure import draw_comparison
+from mmyolo_mnv1.analysis.latency_job import LatencyJob
 from mmyolo_mnv1.analysis.tables import Column, Table
 from mmyolo_mnv1.analysis.timing import LatencyPlan
+from mmyolo_mnv1.analysis.worker import Worker
 from mmyolo_mnv1.errors import InputError
 
 NOTE = (
-    "this / ours: time of the peer over that of our model with the same weights, "
-    "median of the rounds. The counts of both are equal."
+    "this / ours: time of the peer over that of our model of the same scale, "
+    "median of the rounds. Counts of YOLO26 are of the fused network, without the head "
+    "that Ultralytics' export leaves out."
 )
 
 
@@ -31,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--peer",
         nargs="+",
         default=["ultralytics"],
-        help=f"of {', '.join(NETWORK_PEERS)}; same weights",
+        help=f"of {', '.join(NETWORK_PEERS)}; YOLO11 has the weights of ours",
     )
     add_comparison_arguments(parser)
     args = parser.parse_args(argv)
@@ -60,13 +72,17 @@ def compare_peers(
     """
     for peer in peers:
         check_peer(peer, NETWORK_PEERS)
+        if family := NETWORK_PEERS[peer].family:
+            check_ultralytics_model(peer, family)
     numbers = [n for n, model in enumerate(models) if has_ultralytics_model(model.cfg)]
     if peers and not numbers:
         raise InputError("--peer: no config has YOLO11's own backbone: add one")
     pairs = [(number, peer) for peer in peers for number in numbers]
     rows = models + [_peer_of(models[number], peer) for number, peer in pairs]
     table = compare_models(rows, plan, PACKAGES)
-    for row, (number, _) in zip(table.rows[len(models) :], pairs, strict=True):
+    for row, (number, peer) in zip(table.rows[len(models) :], pairs, strict=True):
+        if family := NETWORK_PEERS[peer].family:
+            row.update(_count(models[number].job, family))
         for name in plan.backends:
             key = f"{name}_network_ms_all"
             ratios = np.divide(row[key], table.rows[number][key])
@@ -77,7 +93,19 @@ def compare_peers(
 
 def _peer_of(model: ComparedModel, peer: str) -> ComparedModel:
     job = UltralyticsJob(**vars(model.job), peer=peer)
-    return ComparedModel(f"{model.name}, {peer}", model.cfg, job)
+    family = NETWORK_PEERS[peer].family
+    name = f"{family}{model.cfg.model.scale}" if family else f"{model.name}, {peer}"
+    return ComparedModel(name, model.cfg, job)
+
+
+def _count(job: LatencyJob, family: str) -> dict[str, int]:
+    """Count a network of another family, in a process of its own."""
+    worker = Worker(CountJob(job.config, job.options, family))
+    try:
+        worker.wait()
+    finally:
+        worker.close()
+    return dict(worker.facts, conv_flops=2 * worker.facts["conv_macs"], by_part=None)
 
 
 def _add_columns(columns: Sequence[Column], plan: LatencyPlan) -> Iterator[Column]:

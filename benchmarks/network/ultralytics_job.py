@@ -1,23 +1,42 @@
-"""Latency job of Ultralytics' network, in place of ours."""
+"""Latency jobs of Ultralytics' networks, in place of ours."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from mmyolo_mnv1.analysis.complexity import measure_complexity
 from mmyolo_mnv1.analysis.latency_job import LatencyJob
 from mmyolo_mnv1.analysis.subject import Subject
+from mmyolo_mnv1.analysis.worker import Runs
+from mmyolo_mnv1.config import input_shape, load_config
 
-#: Ultralytics' network, with the memory format that it uses and with ours.
+
+class NetworkPeer(NamedTuple):
+    """A network of Ultralytics'.
+
+    Args:
+        memory_format (torch.memory_format): Memory format of its feature maps.
+        family (str, optional): Family of its model, of which the scale of our config
+            is taken. Defaults to None, YOLO11 with our weights.
+    """
+
+    memory_format: torch.memory_format = torch.contiguous_format
+    family: str | None = None
+
+
+#: YOLO11 with the memory format that Ultralytics uses and with ours; YOLO26.
 NETWORK_PEERS = {
-    "ultralytics": torch.contiguous_format,
-    "ultralytics-channels-last": torch.channels_last,
+    "ultralytics": NetworkPeer(),
+    "ultralytics-channels-last": NetworkPeer(torch.channels_last),
+    "yolo26": NetworkPeer(family="yolo26"),
 }
 
 
 @dataclass(frozen=True)
 class UltralyticsJob(LatencyJob):
-    """Latency job of Ultralytics' network with the weights of a config's detector.
+    """Latency job of Ultralytics' network in place of a config's detector.
 
     Args:
         peer (str): Key of :data:`NETWORK_PEERS`.
@@ -30,3 +49,26 @@ class UltralyticsJob(LatencyJob):
         from benchmarks.network.ultralytics_network import build_ultralytics
 
         return build_ultralytics(subject, NETWORK_PEERS[self.peer])
+
+
+class CountJob(NamedTuple):
+    """Task that counts a network of another family; the counts are its facts.
+
+    Args:
+        config (str): Config file with the scale, classes and input shape.
+        options (dict): Changes of the config.
+        family (str): See :class:`NetworkPeer`.
+    """
+
+    config: str
+    options: dict
+    family: str
+
+    def prepare(self) -> tuple[Runs, dict]:
+        """See :meth:`.Task.prepare`."""
+        from benchmarks.network.ultralytics_network import build_untrained
+
+        cfg = load_config(self.config, dict(self.options))
+        network = build_untrained(cfg, self.family).fuse(verbose=False)
+        counts = measure_complexity(network, input_shape(cfg))
+        return {}, {key: counts[key] for key in counts if key != "by_part"}

@@ -1,10 +1,12 @@
-"""Ultralytics' network with the weights of a detector of ours."""
+"""Ultralytics' networks, with the weights of a detector of ours or untrained."""
 
 import torch
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from benchmarks.harness.ultralytics_api import DetectionModel
-from mmyolo_mnv1.analysis.subject import Subject
+from benchmarks.network.ultralytics_job import NetworkPeer
+from mmyolo_mnv1.analysis.subject import SEED, Subject, set_bn_statistics
 from mmyolo_mnv1.converters.ultralytics import mmyolo_to_ultralytics
 
 
@@ -33,21 +35,30 @@ class UltralyticsNetwork(nn.Module):
         return decoded.split((4, decoded.shape[1] - 4), 1)
 
 
-def build_ultralytics(
-    subject: Subject, memory_format: torch.memory_format
-) -> UltralyticsNetwork:
-    """Build Ultralytics' model of the same scale and weights, fused by its own code.
+def build_ultralytics(subject: Subject, peer: NetworkPeer) -> UltralyticsNetwork:
+    """Build Ultralytics' model of the same scale, fused by its own code.
 
     Args:
         subject (Subject): A YOLO11 detector with its own backbone.
-        memory_format (torch.memory_format): Memory format of its feature maps.
+        peer (NetworkPeer): Family and memory format; YOLO11 has the subject's weights.
     """
-    model = DetectionModel(
-        f"yolo11{subject.cfg.model.scale}.yaml",
-        nc=subject.detector.bbox_head.num_classes,
-        verbose=False,
-    )
-    weights = mmyolo_to_ultralytics(subject.detector.state_dict())
-    model.load_state_dict(weights, strict=True)
-    model = model.to(subject.images.device).eval()
-    return UltralyticsNetwork(model.fuse(verbose=False), memory_format)
+    model = build_untrained(subject.cfg, peer.family or "yolo11")
+    model = model.to(subject.images.device)
+    if peer.family:
+        set_bn_statistics(model, subject.images)
+    else:
+        weights = mmyolo_to_ultralytics(subject.detector.state_dict())
+        model.load_state_dict(weights, strict=True)
+    return UltralyticsNetwork(model.fuse(verbose=False), peer.memory_format)
+
+
+def build_untrained(cfg: Config, family: str) -> nn.Module:
+    """Build Ultralytics' model with reproducible untrained weights.
+
+    Args:
+        cfg (Config): Config with the scale and the classes.
+        family (str): Such as ``yolo26``.
+    """
+    torch.manual_seed(SEED)
+    name = f"{family}{cfg.model.scale}.yaml"
+    return DetectionModel(name, nc=len(cfg.classes), verbose=False).eval()

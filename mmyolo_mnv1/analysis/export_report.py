@@ -1,8 +1,10 @@
 """Report on exported files: sizes, and the accuracy they lose."""
 
+import dataclasses
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 
 from mmengine.config import Config
@@ -13,11 +15,16 @@ from ..deploy.export.formats import ExportPlan, disk_size
 from ..deploy.export.network import load_network
 from ..deploy.export.onnx_export import OPSET
 from ..deploy.export.pytorch_engine import PyTorchEngine
+from ..deploy.export.quantization import AccuracyLimit
 from ..deploy.runtime.detector import Detector
+from ..deploy.runtime.engines import Engine
 from ..deploy.runtime.sources import read_image
+from ..errors import InputError
 from ..evaluation.average_precision import AveragePrecision, index_detections
 from ..evaluation.data import GroundTruth, load_truth
 from .tables import Column, Table
+
+VALIDATION_IMAGES = 500  # of --max-drop at most: NNCF keeps the outputs in memory
 
 COLUMNS = (
     Column("format", "format"),
@@ -76,6 +83,36 @@ def report_exports(
         rows.insert(0, first)
         notes.append(f"mAP: {len(truth.image_paths)} images of the test set.")
     return Table(COLUMNS, rows, notes, rows)
+
+
+def limit_drop(cfg: Config, points: float) -> AccuracyLimit:
+    """Limit of the mAP that INT8 may lose on a config's validation set.
+
+    Args:
+        cfg (Config): Config of the detector.
+        points (float): Points of mAP@[.5:.95], from 0 to 100.
+
+    Raises:
+        InputError: If the number is out of range, or the config has no validation set
+            in COCO format.
+    """
+    if not 0 <= points <= 100:
+        raise InputError(f"--max-drop {points}: give points of mAP from 0 to 100")
+    missing = [name for name in ("nncf", "openvino") if not find_spec(name)]
+    if missing:
+        raise InputError(f"--max-drop: not installed: pip install {' '.join(missing)}")
+    cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
+    cfg.test_dataloader = cfg.get("val_dataloader")
+    with redirect_stdout(io.StringIO()):
+        truth = load_truth(cfg)
+    items = list(truth.image_paths.items())
+    chosen = dict(items[:: -(-len(items) // VALIDATION_IMAGES)])
+    truth = dataclasses.replace(truth, image_paths=chosen)
+
+    def measure(engine: Engine) -> float:
+        return measure_precision(Detector(engine), truth, "validating")["AP"]
+
+    return AccuracyLimit(measure, list(chosen.values()), points / 100)
 
 
 def measure_precision(

@@ -56,7 +56,7 @@ class Subject:
         if checkpoint:
             load_weights(self.detector, checkpoint, cfg)
         else:
-            _set_statistics(self.detector, self.images)
+            set_bn_statistics(self.detector, self.images)
         self.network = DetectorNetwork(fuse(self.detector))
         with torch.inference_mode():
             self._outputs = self.detector(self.images)
@@ -111,7 +111,7 @@ def _build_untrained(cfg: Config) -> nn.Module:
 
 
 @torch.inference_mode()
-def _set_statistics(detector: nn.Module, images: torch.Tensor) -> None:
+def set_bn_statistics(detector: nn.Module, images: torch.Tensor) -> None:
     """Set the statistics of each BN to those of its input for these images."""
 
     def set_statistics(norm: _BatchNorm, inputs: tuple[torch.Tensor]) -> None:

@@ -52,7 +52,7 @@ class AveragePrecision:
     def __init__(self, truth: GroundTruth, detections: COCO) -> None:
         evaluation = COCOeval(truth.coco, detections, "bbox")
         params = evaluation.params
-        params.catIds = truth.cat_ids
+        params.catIds, params.imgIds = truth.cat_ids, sorted(truth.image_paths)
         evaluation.evaluate()
         evaluation.accumulate()
         self.ious = params.iouThrs

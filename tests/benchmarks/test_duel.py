@@ -3,7 +3,10 @@
 import json
 import time
 
+import numpy as np
 import pytest
+import torch
+from mmdet.structures import DetDataSample
 
 from benchmarks.accuracy.duel import DuelPlan, duel, read_peer_options
 from benchmarks.accuracy.duel_figure import draw_curves
@@ -14,10 +17,18 @@ from benchmarks.accuracy.duel_folder import (
     read_times,
     write_training,
 )
-from benchmarks.accuracy.duel_results import DuelResult, mean_and_deviation, tabulate
+from benchmarks.accuracy.duel_results import (
+    DuelResult,
+    mean_and_deviation,
+    restore_results,
+    tabulate,
+)
 from benchmarks.accuracy.plot_results import ResultPoint, read_points
 from benchmarks.harness.fresh_process import start_module
+from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.converters.ultralytics import mmyolo_to_ultralytics
 from mmyolo_mnv1.errors import InputError
+from mmyolo_mnv1.models.build import build_model
 
 EPOCHS = 3
 PLAN = DuelPlan(seeds=[5], threads=1, workers=0, every=2, jobs=2)
@@ -116,7 +127,7 @@ def test_failed_training_is_reported(root, options, tmp_path):
         (dict(seeds=[1, 1]), r"--seeds \[1, 1\]"),
         (dict(seeds=[]), "--seeds"),
         (dict(every=0), "--every 0: give 1 or more"),
-        (dict(jobs=0), "--jobs 0"),
+        (dict(jobs=-1), "--jobs -1"),
     ],
 )
 def test_bad_plans(change, words):
@@ -136,6 +147,63 @@ def test_peer_options():
     assert options == dict(nbs=16, amp=False, optimizer="SGD")
     with pytest.raises(InputError, match="--peer configs/a.py: give KEY=VALUE"):
         read_peer_options(["configs/a.py"])
+
+
+def test_a_release_that_is_not_installed(root, options, tmp_path):
+    config = str(root / "configs/yolo11_n_digits.py")
+    with pytest.raises(InputError, match=r"0\.1 not found: make peers PEER=.*==0\.1"):
+        duel([config], PLAN, tmp_path / "duel", options, [dict(version="0.1")])
+    assert not (tmp_path / "duel").exists()
+
+
+def test_ultralytics_detector_finds_the_same_boxes(ultralytics, root):
+    """The same weights in both networks, on a letterboxed image."""
+    from benchmarks.accuracy.ultralytics_training import use_ultralytics_network
+
+    cfg = load_config(root / "configs/yolo11_n_digits.py", dict(img_scale=(96, 96)))
+    ours = build_model(cfg).eval()
+    for module in ours.bbox_head.modules():
+        if getattr(module, "out_channels", 0) == 10:  # scores far from each other
+            torch.nn.init.normal_(module.weight)
+            torch.nn.init.zeros_(module.bias)
+    use_ultralytics_network(DuelTraining("", {}, {}, 0, 1, 0, 1), cfg)
+    peer = build_model(cfg).eval()
+    peer.network.load_state_dict(mmyolo_to_ultralytics(ours.state_dict()))
+    image = dict(
+        img_shape=(96, 96), ori_shape=(80, 200), scale_factor=(0.48, 0.48),
+        pad_param=np.array([28, 29, 0, 0]),
+    )  # fmt: skip
+    photo = torch.randint(0, 256, (3, 96, 96), dtype=torch.uint8)
+    found = []
+    for model in (ours, peer):
+        sample = DetDataSample(metainfo=image)
+        batch = dict(inputs=[photo], data_samples=[sample])
+        found.append(model.test_step(batch)[0].pred_instances)
+    assert len(found[0]) == len(found[1]) == 300
+    torch.testing.assert_close(found[0].scores, found[1].scores, atol=1e-5, rtol=0)
+    first, second = (
+        torch.cat([each.labels[:, None], each.scores[:, None], each.bboxes], 1)
+        for each in found
+    )  # in another order where scores are equal
+    distances = (first[:, None] - second).abs().amax(2).amin(1)
+    assert (distances < 0.05).sum() >= 298  # the last ones may be others
+
+
+def test_finished_trainings_are_restored(tmp_path):
+    names = ["a", "ultralytics-8.4.190_yolo26n"]
+    for name in names:
+        write_result(tmp_path / "duel" / name / "seed0", 0, [1, 2], {2: 0.5})
+    write_result(tmp_path / "duel" / names[0] / "seed1", 1, [1], {})  # unfinished
+    table = tabulate(tmp_path / "duel", names, [0, 1], MACHINE)
+    assert [row["seeds"] for row in table.rows] == [1, 1]
+    table.write([tmp_path / "duel.json"])
+    restore_results(tmp_path / "duel.json", tmp_path / "again")
+    again = tabulate(tmp_path / "again", names, [0], MACHINE)
+    assert again.rows == table.rows
+    assert again.document["results"] == table.document["results"]
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(InputError, match=r"--known .*other\.json: .*JSON of duel"):
+        restore_results(tmp_path / "other.json", tmp_path / "again")
 
 
 def write_result(folder, seed, seconds, curve):
@@ -169,7 +237,8 @@ def test_time_to_the_peers_precision(tmp_path):
     assert ours["minutes"] == 14 / 60 and ours["epoch_seconds"] == 3.5
     # 5 of 20 seconds with one seed, 14 with the other.
     assert ours["catch_up"] == mean_and_deviation([0.25, 0.7], digits=2)
-    assert DuelResult(0, [2.0, 3.0], {2: dict(val_mAP=0.4)}).seconds_to(0.5) is None
+    result = DuelResult(0, [2.0, 3.0], {2: dict(val_mAP=0.4)}, {})
+    assert result.seconds_to(0.5) is None
 
 
 def test_results_as_a_picture(tool, tmp_path):

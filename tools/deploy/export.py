@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmyolo_mnv1.analysis.arguments import add_config_arguments
-from mmyolo_mnv1.analysis.export_report import report_exports
+from mmyolo_mnv1.analysis.export_report import limit_drop, report_exports
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy.export.formats import FORMATS, ExportPlan, export_detector
 from mmyolo_mnv1.errors import InputError
@@ -40,6 +40,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--calib", type=Path, metavar="DIR", help="images for --int8")
     parser.add_argument("--calib-images", type=int, default=300, help="default: 300")
     parser.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="--int8: mAP on the config's validation set that may be lost, in points; "
+        "layers that lose more stay in float",
+    )
+    parser.add_argument(
         "--eval",
         action="store_true",
         help="measure mAP on the config's test set: PyTorch's, and each file's",
@@ -48,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.int8 != bool(args.calib):
         raise InputError("--int8 and --calib DIR go together: give both, or neither")
+    if args.max_drop is not None and not args.int8:
+        raise InputError("--max-drop needs --int8")
     cfg = load_config(args.config, args.cfg_options)
     plan = ExportPlan(
         args.format,
@@ -58,7 +67,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         calibration=args.calib,
         samples=args.calib_images,
     )
-    files = export_detector(cfg, args.checkpoint, args.out, plan)
+    plan.check()
+    limit = None if args.max_drop is None else limit_drop(cfg, args.max_drop)
+    files = export_detector(cfg, args.checkpoint, args.out, plan, limit)
     print(report_exports(cfg, args.checkpoint, files, plan, args.eval).markdown())
 
 

@@ -59,6 +59,8 @@ DATASETS = {
     "data/coco/": "COCO",
     "data/VOC/": "Pascal VOC",
     "data/BCCD/": "BCCD",
+    "data/cards/": "Playing cards",
+    "data/groceries/": "Groceries",
     "data/digits/": "Digits",
     "data/imagenet/": "ImageNet-1k",
 }

@@ -3,3 +3,4 @@ _base_ = "./detection.py"
 data_root = "data/BCCD/"
 ann_files = dict(test="annotations/test.json")
 classes = ("Platelets", "RBC", "WBC")
+img_scale = (320, 320)

@@ -22,7 +22,14 @@ from ..runtime.sources import find_images
 from .config_metadata import build_metadata
 from .network import load_network
 from .onnx_export import HalfNetwork, export_onnx
-from .quantization import Calibration, find_tail, quantize_onnx, quantize_openvino
+from .quantization import (
+    AccuracyLimit,
+    Calibration,
+    find_sensitive,
+    find_tail,
+    quantize_onnx,
+    quantize_openvino,
+)
 
 FORMATS = ("onnx", "openvino", "ncnn", "torchscript")
 #: Formats that support NMS in the graph, and INT8.
@@ -110,6 +117,8 @@ class ExportJob(NamedTuple):
         metadata (Metadata): Metadata for the files.
         plan (ExportPlan): Formats and options.
         calibration (Calibration, optional): Images for INT8. Defaults to None.
+        limit (AccuracyLimit, optional): Accuracy that INT8 may lose. Defaults to None,
+            any.
     """
 
     network: nn.Module
@@ -117,10 +126,15 @@ class ExportJob(NamedTuple):
     metadata: Metadata
     plan: ExportPlan
     calibration: Calibration | None = None
+    limit: AccuracyLimit | None = None
 
 
 def export_detector(
-    cfg: Config, checkpoint: str | Path, out: Path, plan: ExportPlan
+    cfg: Config,
+    checkpoint: str | Path,
+    out: Path,
+    plan: ExportPlan,
+    limit: AccuracyLimit | None = None,
 ) -> dict[str, Path]:
     """Export a trained detector.
 
@@ -130,6 +144,8 @@ def export_detector(
         out (Path): Output folder. Files are named after the config, with the suffixes
             ``_fp16`` or ``_int8``, and ``_nms`` for NMS in the graph.
         plan (ExportPlan): Formats and options.
+        limit (AccuracyLimit, optional): Accuracy that INT8 may lose: layers that lose
+            more stay in float. Defaults to None, all layers in INT8.
 
     Returns:
         dict[str, Path]: File to load, by format.
@@ -147,7 +163,7 @@ def export_detector(
     name = Path(cfg.filename).stem
     name += f"_{plan.precision}" * (plan.precision != "fp32")
     name += "_nms" * (plan.form == "nms")
-    job = ExportJob(network, images, metadata, plan, calibration)
+    job = ExportJob(network, images, metadata, plan, calibration, limit)
     return export_network(job, out, name)
 
 
@@ -191,14 +207,13 @@ def _write_onnx(job: ExportJob, path: Path, scratch: Path) -> Path:
     path = path.with_name(f"{path.name}.onnx")
     shutil.copyfile(_export_graph(job, scratch, job.plan.half), path)
     if job.calibration:
-        quantize_onnx(path, job.calibration)
+        quantize_onnx(path, _in_float(job, scratch), job.calibration)
     finish_onnx(path, job.metadata)
     return path
 
 
 def _write_openvino(job: ExportJob, path: Path, scratch: Path) -> Path:
     """Convert from ONNX; for half precision OpenVINO compresses the weights."""
-    import onnx
     import openvino
 
     from .onnx_graph import finish_onnx
@@ -208,12 +223,28 @@ def _write_openvino(job: ExportJob, path: Path, scratch: Path) -> Path:
     finish_onnx(graph, job.metadata)
     model = openvino.convert_model(graph)
     if job.calibration:
-        tail = find_tail(onnx.load(graph).graph)
-        model = quantize_openvino(model, tail, job.calibration)
+        model = quantize_openvino(model, _in_float(job, scratch), job.calibration)
     model.set_rt_info(json.dumps(job.metadata.dump()), [RT_INFO, "metadata"])
     path = path.with_name(f"{path.name}.xml")
     openvino.save_model(model, path, compress_to_fp16=job.plan.half)
     return path
+
+
+def _in_float(job: ExportJob, scratch: Path) -> list[str]:
+    """Names of the operations that INT8 leaves in float; formats share them."""
+    import onnx
+
+    path = scratch / "in_float.json"
+    if not path.exists():
+        graph = _export_graph(job, scratch, half=False)
+        names = find_tail(onnx.load(graph).graph)
+        if job.limit:
+            import openvino
+
+            model = openvino.convert_model(graph)
+            names += find_sensitive(model, names, job.calibration, job.limit)
+        path.write_text(json.dumps(names))
+    return json.loads(path.read_text())
 
 
 def _export_graph(job: ExportJob, scratch: Path, half: bool) -> Path:

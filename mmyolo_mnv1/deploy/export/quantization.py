@@ -2,19 +2,21 @@
 
 The end of the graph stays in float: the last convolution of each branch of the head,
 DFL and the decoding. Eight bits are too few for box coordinates, and this part takes
-little of the time.
+little of the time. Where that is not enough, :func:`find_sensitive` selects further
+convolutions that stay in float.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from ...errors import InputError
+from ..runtime.engines import Engine
 from ..runtime.metadata import INPUT, Metadata
 from ..runtime.processing import letterbox, normalise
 from ..runtime.sources import read_image
@@ -58,7 +60,25 @@ class Calibration:
             yield normalise([letterboxed.image], preprocessing)
 
 
-def quantize_onnx(path: Path, calibration: Calibration) -> None:
+class AccuracyLimit(NamedTuple):
+    """Limit of the accuracy that INT8 may lose.
+
+    Args:
+        measure (Callable[[Engine], float]): Returns mAP@[.5:.95], from 0 to 1, of an
+            engine on the images.
+        paths (Sequence[str]): Image files of validation data, in the order in which
+            ``measure`` reads them.
+        max_drop (float): Difference of mAP that may be lost, from 0 to 1.
+    """
+
+    measure: Callable[[Engine], float]
+    paths: Sequence[str]
+    max_drop: float
+
+
+def quantize_onnx(
+    path: Path, in_float: Sequence[str], calibration: Calibration
+) -> None:
     """Quantise a raw graph by ONNX Runtime's tool, in place.
 
     Weights are quantised per channel, activations per tensor, in QDQ format: pairs of
@@ -66,9 +86,9 @@ def quantize_onnx(path: Path, calibration: Calibration) -> None:
 
     Args:
         path (Path): The graph.
+        in_float (Sequence[str]): Names of nodes that stay in float.
         calibration (Calibration): Calibration set.
     """
-    import onnx
     from onnxruntime import quantization
 
     class Reader(quantization.CalibrationDataReader):
@@ -88,18 +108,19 @@ def quantize_onnx(path: Path, calibration: Calibration) -> None:
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=find_tail(onnx.load(path).graph),
+            nodes_to_exclude=list(in_float),
         )
         path.write_bytes(quantized.read_bytes())
 
 
-def quantize_openvino(model: Any, tail: Sequence[str], calibration: Calibration) -> Any:
+def quantize_openvino(
+    model: Any, in_float: Sequence[str], calibration: Calibration
+) -> Any:
     """Quantise a graph by NNCF.
 
     Args:
         model (openvino.Model): Converted from ONNX.
-        tail (Sequence[str]): Names of operations that stay in float, from
-            :func:`find_tail`.
+        in_float (Sequence[str]): Names of operations that stay in float.
         calibration (Calibration): Calibration set.
 
     Returns:
@@ -108,15 +129,85 @@ def quantize_openvino(model: Any, tail: Sequence[str], calibration: Calibration)
     import nncf
 
     with quiet(logging.getLogger("nncf")):
-        names = {operation.get_friendly_name() for operation in model.get_ops()}
-        return nncf.quantize(
+        return nncf.quantize(model, **_nncf_options(model, in_float, calibration))
+
+
+def find_sensitive(
+    model: Any, tail: Sequence[str], calibration: Calibration, limit: AccuracyLimit
+) -> list[str]:
+    """Names of the convolutions that must stay in float, found by NNCF.
+
+    NNCF ranks the layers by their share of the loss, and returns one after the other to
+    float until the limit is kept.
+
+    Args:
+        model (openvino.Model): Converted from ONNX.
+        tail (Sequence[str]): Result of :func:`find_tail`.
+        calibration (Calibration): Calibration set.
+        limit (AccuracyLimit): Accuracy that may be lost.
+    """
+    import nncf
+
+    validation = Calibration(limit.paths, calibration.metadata, len(limit.paths))
+
+    def validate(compiled: Any, _: Iterable) -> tuple[float, list[list[np.ndarray]]]:
+        engine = _RecordingEngine(compiled, calibration.metadata)
+        return limit.measure(engine), engine.outputs
+
+    with quiet(logging.getLogger("nncf")):
+        quantized = nncf.quantize_with_accuracy_control(
             model,
-            nncf.Dataset(calibration),
-            # MIXED: symmetric weights, asymmetric activations, as SiLU's are.
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(calibration),
-            ignored_scope=nncf.IgnoredScope(names=[n for n in tail if n in names]),
+            validation_dataset=nncf.Dataset(validation),
+            validation_fn=validate,
+            max_drop=limit.max_drop,
+            **_nncf_options(model, tail, calibration),
         )
+    names = [
+        operation.get_friendly_name()
+        for operation in quantized.get_ops()
+        if "Convolution" in operation.get_type_name() and _is_float(operation)
+    ]
+    # OpenVINO divides a convolution of ONNX in two: without bias, and the addition.
+    onnx_names = [name.removesuffix("/WithoutBiases") for name in names]
+    return [name for name in {*names, *onnx_names} if name not in tail]
+
+
+class _RecordingEngine(Engine):
+    """OpenVINO's compiled model; keeps its outputs, by which NNCF ranks the layers."""
+
+    def __init__(self, compiled: Any, metadata: Metadata) -> None:
+        self.metadata = metadata
+        self.outputs: list[list[np.ndarray]] = []
+        self._compiled = compiled
+
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """See the parent."""
+        self.outputs.append(list(self._compiled(images).values()))
+        return self.outputs[-1]
+
+
+def _is_float(convolution: Any) -> bool:
+    """Whether the weights of OpenVINO's operation are float constants."""
+    node = convolution.input_value(1).get_node()
+    while node.get_input_size():
+        node = node.input_value(0).get_node()
+    return node.get_element_type().is_real()
+
+
+def _nncf_options(
+    model: Any, in_float: Sequence[str], calibration: Calibration
+) -> dict:
+    """Arguments of NNCF's functions that quantise a model."""
+    import nncf
+
+    names = {operation.get_friendly_name() for operation in model.get_ops()}
+    return dict(
+        calibration_dataset=nncf.Dataset(calibration),
+        # MIXED: symmetric weights, asymmetric activations, as SiLU's are.
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(calibration),
+        ignored_scope=nncf.IgnoredScope(names=[n for n in in_float if n in names]),
+    )
 
 
 def find_tail(graph: Any) -> list[str]:

@@ -1,0 +1,8 @@
+# A light MobileNetV1 detector on blood cells at 320 px, from
+# TF-slim's ImageNet weights (docs/weights.md). A child sets size.
+_base_ = [
+    "./models/yolo11_mnv1_light.py",
+    "./datasets/bccd.py",
+    "./schedules/adamw_40e.py",
+]
+pretrained = "weights/mobilenet_v1_1.0_224_tf_slim.npz"

@@ -1,0 +1,9 @@
+# A light MobileNetV1 detector on groceries at 224 px, 15 epochs, from
+# TF-slim's ImageNet weights (docs/weights.md). A child sets size.
+_base_ = [
+    "./models/yolo11_mnv1_light.py",
+    "./datasets/groceries.py",
+    "./schedules/adamw_40e.py",
+]
+pretrained = "weights/mobilenet_v1_1.0_224_tf_slim.npz"
+max_epochs = 15

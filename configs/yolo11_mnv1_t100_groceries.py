@@ -1,0 +1,3 @@
+# Light MobileNetV1 detector t100 on groceries at 224 px, 15 epochs.
+_base_ = "./_base_/yolo11_mnv1_light_groceries.py"
+size = "t100"

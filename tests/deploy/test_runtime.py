@@ -220,7 +220,7 @@ def test_photo_turned_by_exif_is_read_as_in_training(tmp_path):
     from mmcv.transforms import LoadImageFromFile
     from PIL import Image
 
-    from mmyolo_mnv1.deploy.runtime.sources import read_image
+    from mmyolo_mnv1.deploy.runtime.images import read_image
 
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()

@@ -15,9 +15,9 @@ import numpy as np
 from tqdm import tqdm
 
 from ...errors import InputError
+from ..runtime.images import read_image
 from ..runtime.metadata import INPUT, Metadata
 from ..runtime.processing import letterbox, normalise
-from ..runtime.sources import read_image
 from .quiet import quiet
 
 

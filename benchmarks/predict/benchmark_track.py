@@ -36,10 +36,10 @@ COLUMNS = (
     Column("track_ms", "tracking, ms a frame", "{:.2f}".format),
 )
 NOTES = (
-    f"Clips of {FRAMES} frames of 640 x 480 px from held-out photos. pan: a camera moves "
-    "over a mosaic of 16 photos; the truth is their annotation. moving cells: six white "
-    "cells, cut out, move over an empty background; they cross, pass behind a bar, one "
-    "leaves and one enters.",
+    f"Clips of {FRAMES} frames of 640 x 480 px from held-out photos. pan: a camera "
+    "moves over a mosaic of 16 photos; the truth is their annotation. moving cells: "
+    "six white cells, cut out, move over an empty background; they cross, pass behind "
+    "a bar, one leaves and one enters.",
     "An object counts while 40 % of it can be seen. IDF1, MOTA, HOTA in % and id "
     "switches as TrackEval defines them, at IoU 0.5, by the library trackers.",
 )

@@ -13,8 +13,10 @@ from .extras import import_extra
 if TYPE_CHECKING:
     import supervision
 
-#: A box is a second view of a better one if they share more of the smaller box.
-SHARED = 0.6
+#: IoU from which two boxes are views of one object.
+SAME = 0.5
+#: Part of a box cut by a tile's edge from which another box shows the same object.
+PART = 0.6
 #: Pixels from a tile's edge at which a box counts as cut.
 MARGIN = 2
 
@@ -22,9 +24,9 @@ MARGIN = 2
 class TiledDetector:
     """Detector that also looks at tiles of a photo, which it sees at full size.
 
-    The tiles are those of ``supervision.InferenceSlicer``. What several of them show, or
-    a tile and the whole photo, is one detection: boxes that a tile's edge cuts rank
-    below all others, and a box is dropped if a better one of its class has most of it.
+    The tiles are those of ``supervision.InferenceSlicer``. Views of one object in
+    several tiles, or in a tile and in the whole photo, become one detection by NMS. A
+    box that a tile's edge cuts remains only if no other box has most of it.
 
     Args:
         detector (Detector): Detector of one image.
@@ -79,15 +81,26 @@ class TiledDetector:
         x1, y1, x2, y2 = found.xyxy.T
         inside = np.stack([x1 > 1, y1 > 1, x2 < width - 1, y2 < height - 1], 1)
         cut = (found.data["edges"] & inside).any(1)
-        ranked = np.column_stack([found.xyxy, found.confidence - cut, found.class_id])
-        if self.detector.nms.class_agnostic:
-            ranked[:, 5] = 0
-        kept = self._library.box_non_max_suppression(
-            ranked, SHARED, overlap_metric=self._library.OverlapMetric.IOS
-        )
-        kept = np.flatnonzero(kept)
-        kept = kept[np.argsort(-found.confidence[kept], kind="stable")]
+        labels = found.class_id * (not self.detector.nms.class_agnostic)
+        kept = self._merge(found.xyxy, found.confidence, labels, cut)
         return Detections.from_supervision(found[kept], self.names)
+
+    def _merge(
+        self, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, cut: np.ndarray
+    ) -> np.ndarray:
+        """Indices of the boxes that remain, best score first."""
+        metric = self._library.OverlapMetric
+        rows = np.column_stack([boxes, scores, labels])
+        suppress = self._library.box_non_max_suppression
+        whole = np.flatnonzero(~cut)
+        whole = whole[suppress(rows[whole], SAME, metric.IOU)]
+        parts = np.flatnonzero(cut)
+        seen = _share(boxes[parts], boxes[whole]) > PART
+        seen &= labels[parts, None] == labels[whole]
+        parts = parts[~seen.any(1)]
+        parts = parts[suppress(rows[parts], PART, metric.IOS)]
+        kept = np.concatenate([whole, parts])
+        return kept[np.argsort(-scores[kept], kind="stable")]
 
     def _detect_tile(self, tile: np.ndarray) -> "supervision.Detections":
         return self._detect_tiles([tile])[0]
@@ -103,3 +116,11 @@ class TiledDetector:
             )
             results.append(result)
         return results
+
+
+def _share(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Part of each of n boxes that lies in each of m others, (n, m)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return (high - low).clip(0).prod(2) / areas.clip(1e-6)[:, None]

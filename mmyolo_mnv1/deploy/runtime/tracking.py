@@ -15,7 +15,7 @@ TRACKERS = dict(
 class Tracker:
     """Multi-object tracker: gives each object in consecutive frames one number.
 
-    An object gets its number in the second frame that shows it.
+    An object gets its number in the second or third frame that shows it.
 
     Args:
         kind (str): Member of :data:`TRACKERS`. Defaults to "bytetrack".

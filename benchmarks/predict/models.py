@@ -14,8 +14,8 @@ from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.converters.ultralytics import mmyolo_to_ultralytics
 from mmyolo_mnv1.deploy.export.config_metadata import build_metadata
 from mmyolo_mnv1.deploy.export.formats import ExportPlan, export_detector
+from mmyolo_mnv1.deploy.runtime.images import find_images, read_image
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
-from mmyolo_mnv1.deploy.runtime.sources import find_images, read_image
 from mmyolo_mnv1.weights import load_tensors, save_checkpoint
 
 IMAGES = 10

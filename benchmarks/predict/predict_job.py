@@ -47,8 +47,8 @@ class PredictJob(NamedTuple):
 def _run_ours(job: PredictJob) -> TimedRun:
     """Time :func:`.predict`; then image by image, for the time outside the network."""
     from mmyolo_mnv1.deploy.runtime.detector import Detector
+    from mmyolo_mnv1.deploy.runtime.images import find_images, read_image
     from mmyolo_mnv1.deploy.runtime.predict import predict
-    from mmyolo_mnv1.deploy.runtime.sources import find_images, read_image
 
     detector = Detector(job.model, score_threshold=SCORE, threads=job.threads)
     paths = find_images(job.images)

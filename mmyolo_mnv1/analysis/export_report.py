@@ -18,7 +18,7 @@ from ..deploy.export.pytorch_engine import PyTorchEngine
 from ..deploy.export.quantization import AccuracyLimit
 from ..deploy.runtime.detector import Detector
 from ..deploy.runtime.engines import Engine
-from ..deploy.runtime.sources import read_image
+from ..deploy.runtime.images import read_image
 from ..errors import InputError
 from ..evaluation.average_precision import AveragePrecision, index_detections
 from ..evaluation.data import GroundTruth, load_truth
@@ -133,12 +133,4 @@ def measure_precision(
 def _detect(detector: Detector, truth: GroundTruth, name: str) -> Iterator[dict]:
     """Yield detections in COCO's results format."""
     for image_id, path in tqdm(truth.image_paths.items(), name, disable=None):
-        boxes, scores, labels, _ = detector(read_image(path))
-        for box, score, label in zip(boxes.tolist(), scores, labels, strict=True):
-            x1, y1, x2, y2 = box
-            yield dict(
-                image_id=image_id,
-                category_id=truth.cat_ids[label],
-                bbox=[x1, y1, x2 - x1, y2 - y1],
-                score=float(score),
-            )
+        yield from detector(read_image(path)).to_coco(image_id, truth.cat_ids)

@@ -3,6 +3,9 @@
 Importing this package imports neither torch nor OpenMMLab.
 """
 
-from .runtime.detector import Detections, Detector
+from .runtime.detections import Detections
+from .runtime.detector import Detector
+from .runtime.tiles import TiledDetector
+from .runtime.tracking import Tracker
 
-__all__ = ["Detections", "Detector"]
+__all__ = ["Detections", "Detector", "TiledDetector", "Tracker"]

@@ -6,7 +6,7 @@ from PIL import ImageFont
 
 from mmyolo_mnv1.deploy import Detections
 from mmyolo_mnv1.deploy.runtime import fonts
-from mmyolo_mnv1.deploy.runtime.writers import draw
+from mmyolo_mnv1.deploy.runtime.drawing import draw
 
 NAMES = ["Ωμέγα", "кошка", "Größe", "naïve"]
 
@@ -38,5 +38,5 @@ def test_names_that_no_font_has_are_numbers(monkeypatch, capsys):
 
 
 def test_ascii_names_are_drawn_by_opencv(monkeypatch):
-    monkeypatch.setattr("mmyolo_mnv1.deploy.runtime.writers.find_font", None)
+    monkeypatch.setattr("mmyolo_mnv1.deploy.runtime.drawing.find_font", None)
     assert draw(np.zeros((640, 640, 3), np.uint8), detections("cat")).any()

@@ -15,9 +15,9 @@ from PIL import Image
 
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy import Detector
+from mmyolo_mnv1.deploy.runtime.images import find_images, read_image
 from mmyolo_mnv1.deploy.runtime.predict import predict
 from mmyolo_mnv1.deploy.runtime.processing import letterbox
-from mmyolo_mnv1.deploy.runtime.sources import find_images, read_image
 from mmyolo_mnv1.errors import InputError
 from tests.helpers.deploy_models import photos
 

@@ -121,6 +121,17 @@ def test_detects_what_it_is_asked_for(model):
     assert whole.boxes.min() >= 0 and (whole.boxes.max(0) <= [width, height] * 2).all()
 
 
+def test_classes_are_chosen(model):
+    """All detections of two classes, of those of every class."""
+    every = Detector(model["onnx"], score_threshold=0.05)(photos()[0])
+    names = [*dict.fromkeys(every.names)][:2]
+    chosen = Detector(model["onnx"], score_threshold=0.05, classes=names)
+    found = chosen(photos()[0])
+    kept = every.take(np.array([name in names for name in every.names]))
+    assert len(found.scores) and np.array_equal(found.boxes, kept.boxes)
+    assert found.names == kept.names
+
+
 def test_without_torch(model, python, root, tmp_path):
     """The runtime and predict.py run where neither torch nor OpenMMLab can be had."""
     (image, *_) = image_files(tmp_path)
@@ -220,7 +231,7 @@ def test_photo_turned_by_exif_is_read_as_in_training(tmp_path):
     from mmcv.transforms import LoadImageFromFile
     from PIL import Image
 
-    from mmyolo_mnv1.deploy.runtime.sources import read_image
+    from mmyolo_mnv1.deploy.runtime.images import read_image
 
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()

@@ -37,13 +37,16 @@ def build_metadata(
     if "classes" not in cfg:
         raise InputError(f"config {cfg.filename} has no classes: set them")
     head = network.detector.bbox_head
+    nms = _read_nms(cfg, head)
+    if form == "nms" and nms.class_agnostic:
+        raise InputError("--nms onnx: the graph's NMS is class-wise: give --nms none")
     return Metadata(
         names=tuple(cfg.classes),
         strides=tuple(head.head_module.featmap_strides),
         input_shape=shape,
         dynamic=dynamic,
         preprocessing=_read_preprocessing(cfg),
-        nms=_read_nms(cfg, head),
+        nms=nms,
         form=form,
     )
 
@@ -79,4 +82,5 @@ def _read_nms(cfg: Config, head: nn.Module) -> NMS:
         max_detections=int(test.max_per_img),
         multi_label=bool(test.multi_label and head.num_classes > 1),
         max_candidates=int(test.get("nms_pre", 30000)),
+        class_agnostic=bool(test.nms.get("class_agnostic")),
     )

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from ...errors import InputError
 from ...files import atomic_files
+from ..runtime.images import find_images
 from ..runtime.metadata import EXTRA_FILE, RT_INFO, Metadata
-from ..runtime.sources import find_images
 from .config_metadata import build_metadata
 from .network import load_network
 from .onnx_export import HalfNetwork, export_onnx

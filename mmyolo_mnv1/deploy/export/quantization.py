@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ..runtime.engines import Engine
+from ..runtime.images import read_image
 from ..runtime.metadata import INPUT, Metadata
 from ..runtime.processing import letterbox, normalise
-from ..runtime.sources import read_image
 from .quiet import quiet
 
 

@@ -1,14 +1,15 @@
 """Detection with an exported model, without torch or OpenMMLab."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from ...errors import InputError, check_sides
+from .choice import thresholds_by_label
+from .detections import Detections
 from .engines import Engine, RunOptions, load_engine
 from .metadata import NMS
 from .processing import (
@@ -19,22 +20,6 @@ from .processing import (
     select,
     suppress,
 )
-
-
-class Detections(NamedTuple):
-    """Detections in one image, best score first.
-
-    Args:
-        boxes (np.ndarray): (n, 4) float32: x1, y1, x2, y2 in pixels of the image.
-        scores (np.ndarray): (n,) float32, from 0 to 1.
-        labels (np.ndarray): (n,) int64.
-        names (tuple[str, ...]): Class names of the n detections.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
-    names: tuple[str, ...]
 
 
 class Detector:
@@ -54,10 +39,16 @@ class Detector:
         shape (tuple[int, int], optional): Input height and width of a dynamic model in
             pixels. Defaults to None, the config's.
         threads (int, optional): CPU threads. Defaults to None, the runtime's choice.
+        class_thresholds (Mapping[str, float], optional): Score thresholds by class
+            name, in place of ``score_threshold``. Defaults to None.
+        classes (Sequence[str], optional): Names of the classes to detect. Defaults to
+            None, all.
+        class_agnostic (bool): Whether NMS also drops boxes of another class than the
+            better box. Defaults to False.
 
     Raises:
-        InputError: If the model cannot be loaded, a number is out of range, or a
-            setting is fixed in the graph.
+        InputError: If the model cannot be loaded or has no such class, a number is out
+            of range, or a setting is fixed in the graph.
     """
 
     def __init__(
@@ -68,6 +59,9 @@ class Detector:
         max_detections: int | None = None,
         shape: tuple[int, int] | None = None,
         threads: int | None = None,
+        class_thresholds: Mapping[str, float] | None = None,
+        classes: Sequence[str] | None = None,
+        class_agnostic: bool = False,
     ) -> None:
         if isinstance(model, Engine):
             self.engine = model
@@ -80,12 +74,20 @@ class Detector:
             score_threshold=score_threshold,
             iou_threshold=iou_threshold,
             max_detections=max_detections,
+            class_agnostic=class_agnostic or None,
         )
         changes = {name: v for name, v in changes.items() if v is not None}
         self.nms = self.metadata.nms._replace(**changes)
         _check(self.nms)
+        thresholds = thresholds_by_label(
+            self.names, self.nms.score_threshold, class_thresholds or {}, classes
+        )
+        self.nms = self.nms._replace(score_threshold=min(thresholds))
+        self._thresholds = np.array(thresholds, np.float32)
         if self.metadata.form == "nms":
             self._check_nms_of_graph()
+        #: Whether several images are processed at once.
+        self.takes_batches = self.engine.batched and self.metadata.dynamic
         self._buffers = threading.local()  # input of each thread, reused
         self.shape = tuple(shape or self.metadata.input_shape)
         if self.shape != self.metadata.input_shape:
@@ -106,7 +108,7 @@ class Detector:
             InputError: If one is no such array.
         """
         photos = [_to_bgr(photo) for photo in photos]
-        step = len(photos) if self.engine.batched and self.metadata.dynamic else 1
+        step = len(photos) if self.takes_batches else 1
         detections = []
         for start in range(0, len(photos), step or 1):
             batch = [
@@ -133,15 +135,21 @@ class Detector:
     ) -> Candidates:
         """Select and suppress boxes (priors, 4) with scores (priors, classes)."""
         candidates = select(boxes, scores, self.nms)
+        candidates = candidates.take(self._are_chosen(*candidates[1:]))
         restored = candidates._replace(boxes=image.restore(candidates.boxes))
         kept = suppress(restored, self.nms)
         return kept._replace(boxes=image.clip(kept.boxes))
 
     def _read_nms(self, image: LetterboxedImage, rows: np.ndarray) -> Candidates:
         """Read the rows (n, 6) that NMS in the graph returned."""
-        rows = rows[rows[:, 4] > self.nms.score_threshold][: self.nms.max_detections]
+        rows = rows[self._are_chosen(rows[:, 4], rows[:, 5].astype(np.int64))]
+        rows = rows[: self.nms.max_detections]
         boxes = image.clip(image.restore(rows[:, :4]))
         return Candidates(boxes, rows[:, 4], rows[:, 5].astype(np.int64))
+
+    def _are_chosen(self, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Whether scores (n,) exceed the thresholds of their labels (n,)."""
+        return scores > self._thresholds[labels]
 
     def _add_names(self, kept: Candidates) -> Detections:
         return Detections(*kept, tuple(self.names[label] for label in kept.labels))
@@ -152,6 +160,7 @@ class Detector:
             self.nms.iou_threshold != fixed.iou_threshold
             or self.nms.score_threshold < fixed.score_threshold
             or self.nms.max_detections > fixed.max_detections
+            or self.nms.class_agnostic != fixed.class_agnostic
         ):
             raise InputError(
                 f"the NMS in the graph has {_describe(fixed)}, "
@@ -178,7 +187,7 @@ def _check(nms: NMS) -> None:
 def _describe(nms: NMS) -> str:
     return (
         f"scores above {nms.score_threshold}, IoU {nms.iou_threshold}, "
-        f"{nms.max_detections} detections"
+        f"{nms.max_detections} detections" + ", class-agnostic" * nms.class_agnostic
     )
 
 

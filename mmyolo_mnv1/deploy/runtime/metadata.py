@@ -49,6 +49,8 @@ class NMS(NamedTuple):
         multi_label (bool): Whether a box may have several classes. Defaults to True.
         max_candidates (int): Candidates with the best scores that enter NMS. Defaults
             to 30000.
+        class_agnostic (bool): Whether a better box of any class drops a box. Defaults
+            to False.
     """
 
     score_threshold: float
@@ -56,6 +58,7 @@ class NMS(NamedTuple):
     max_detections: int
     multi_label: bool = True
     max_candidates: int = 30000
+    class_agnostic: bool = False
 
 
 class Metadata(NamedTuple):

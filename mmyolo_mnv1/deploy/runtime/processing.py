@@ -162,11 +162,11 @@ def select(boxes: np.ndarray, scores: np.ndarray, nms: NMS) -> Candidates:
 
 
 def suppress(candidates: Candidates, nms: NMS) -> Candidates:
-    """Apply class-wise NMS.
+    """Apply NMS, class-wise or class-agnostic.
 
     Args:
         candidates (Candidates): Best score first.
-        nms (NMS): Uses the IoU threshold and ``max_detections``.
+        nms (NMS): Uses the IoU threshold, ``max_detections`` and ``class_agnostic``.
 
     Returns:
         Candidates: At most ``max_detections``, best score first.
@@ -189,7 +189,7 @@ def suppress(candidates: Candidates, nms: NMS) -> Candidates:
 def _overlap(
     candidates: Candidates, rows: np.ndarray, columns: np.ndarray, nms: NMS
 ) -> np.ndarray:
-    """Whether pairs share a class and exceed the IoU threshold, (rows, columns)."""
+    """Whether pairs exceed the IoU threshold, in one class or any, (rows, columns)."""
     first, second = candidates.boxes[rows].T[..., None], candidates.boxes[columns].T
     width = np.minimum(first[2], second[2]) - np.maximum(first[0], second[0])
     height = np.minimum(first[3], second[3]) - np.maximum(first[1], second[1])
@@ -197,6 +197,8 @@ def _overlap(
     union = _areas(first) + _areas(second) - shared
     with np.errstate(invalid="ignore"):  # boxes without area are kept
         over = shared / union > nms.iou_threshold
+    if nms.class_agnostic:
+        return over
     return over & (candidates.labels[rows, None] == candidates.labels[None, columns])
 
 

@@ -1,62 +1,33 @@
 """Image sources: files, folders, globs, videos, cameras, lists of files."""
 
 import glob
-import io
 import itertools
 import os
 import sys
-import urllib.request
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-import cv2
 import numpy as np
 
 from ...errors import InputError
-
-IMAGES = (
-    *(".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
-    *(".avif", ".gif", ".jfif", ".jp2", ".jpe", ".mpo", ".pgm", ".ppm"),
-    *(".cr2", ".dng", ".heic", ".heif", ".nef"),  # readable with a plugin of Pillow
+from .frames import Frame, Unreadable
+from .images import decode_image, download, find_images, read_image
+from .videos import (
+    LiveStream,
+    StreamOptions,
+    frame_count,
+    open_capture,
+    read_live,
+    read_video,
+    without_password,
 )
+
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
-#: Seconds until a server has to answer, and limit of a photo from the web.
-TIMEOUT, MAX_BYTES = 10, 256 << 20
-
 Item = TypeVar("Item")
-
-
-class Frame(NamedTuple):
-    """An image, decoded.
-
-    Args:
-        name (str): Path below an output folder: the given path without its root and
-            ``..``. Frames of a video are ``clip.mp4/000001`` and so on.
-        image (np.ndarray): (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
-        video (str): Name of its video; empty for an image. Defaults to "".
-        fps (float): Frame rate of the video in Hz. Defaults to 0.
-    """
-
-    name: str
-    image: np.ndarray
-    video: str = ""
-    fps: float = 0.0
-
-
-class Unreadable(NamedTuple):
-    """A file that could not be read.
-
-    Args:
-        name (str): Its path.
-        reason (str): Short reason.
-    """
-
-    name: str
-    reason: str
 
 
 class FrameSource(NamedTuple):
@@ -65,10 +36,12 @@ class FrameSource(NamedTuple):
     Args:
         count (int, optional): Number of images; None if unknown.
         frames (Iterator[Frame or Unreadable]): The images.
+        streams (tuple[LiveStream, ...]): Live sources among them. Defaults to none.
     """
 
     count: int | None
     frames: Iterator[Frame | Unreadable]
+    streams: tuple[LiveStream, ...] = ()
 
 
 class UniqueNames:
@@ -91,7 +64,9 @@ class UniqueNames:
         return unique
 
 
-def open_source(text: str, names: UniqueNames | None = None) -> FrameSource:
+def open_source(
+    text: str, names: UniqueNames | None = None, options: StreamOptions | None = None
+) -> FrameSource:
     """Open a source.
 
     Args:
@@ -99,159 +74,73 @@ def open_source(text: str, names: UniqueNames | None = None) -> FrameSource:
             also behind links), a glob, a video, the number of a camera, the URL of a
             photo or stream, or ``-`` for a list of images on standard input.
         names (UniqueNames, optional): Names of earlier sources. Defaults to None.
+        options (StreamOptions, optional): How to read videos and live sources.
+            Defaults to None, the defaults.
 
     Raises:
         InputError: If it does not exist or contains no image.
     """
     path, names = Path(text), names or UniqueNames()
+    options = options or StreamOptions()
     if text == "-":
         lines = (line.rstrip("\n") for line in sys.stdin)
         return FrameSource(None, _read_all(lines, names))
     if path.is_dir():
-        return _open_files(find_images(path, VIDEOS), names)
+        return _open_files(find_images(path, VIDEOS), names, options)
     if not path.exists():
-        if text.startswith(("http://", "https://")) and (data := _download(text)):
+        if text.startswith(("http://", "https://")) and (data := download(text)):
             return FrameSource(1, _decode_all({text: data}, names))
         if text.isdecimal() or "://" in text:
-            return _open_video(text, names)
+            return _open_video(text, names, options)
         files = sorted(p for p in glob.glob(text, recursive=True) if os.path.isfile(p))
         if not files:
             raise InputError(
                 f"source {text}: no such file, folder or camera, and no file fits it "
                 "as a glob"
             )
-        return _open_files(files, names)
-    return _open_files([text], names)
+        return _open_files(files, names, options)
+    return _open_files([text], names, options)
 
 
-def open_sources(texts: Sequence[str]) -> FrameSource:
-    """Open several sources as one."""
-    names = UniqueNames()
-    return _chain([open_source(text, names) for text in texts])
-
-
-def find_images(folder: Path, others: tuple[str, ...] = ()) -> list[str]:
-    """List the image files of a folder, recursively, also behind links; sorted.
-
-    Hidden files and what systems leave beside data are passed over, with a note of
-    their number on standard error.
+def open_sources(
+    texts: Sequence[str], options: StreamOptions | None = None, ahead: int = 1
+) -> FrameSource:
+    """Open several sources as one: files one after the other, live ones side by side.
 
     Args:
-        folder (Path): The folder.
-        others (tuple[str, ...]): Further suffixes, in lower case. Defaults to none.
-
-    Raises:
-        InputError: If there is no image.
+        texts (Sequence[str]): See :func:`open_source`.
+        options (StreamOptions, optional): See :func:`open_source`. Defaults to None.
+        ahead (int): Images of files that are read ahead. Defaults to 1.
     """
-    paths, hidden, seen = [], 0, set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(parent))
-        inside = [name for name in folders if not _is_hidden(name)]
-        hidden += len(folders) - len(inside)
-        folders[:] = [
-            name
-            for name in inside
-            if os.path.realpath(os.path.join(parent, name)) not in seen
-        ]
-        matching = [n for n in files if n.lower().endswith(IMAGES + others)]
-        visible = [name for name in matching if not _is_hidden(name)]
-        hidden += len(matching) - len(visible)
-        paths += [os.path.join(parent, name) for name in visible]
-    if hidden:
-        print(f"{folder}: {hidden} hidden files and folders left out", file=sys.stderr)
-    paths.sort()
-    if not paths:
-        raise InputError(
-            f"folder {folder} has no image: give one with {', '.join(IMAGES)}"
-        )
-    return paths
+    names = UniqueNames()
+    source = _chain([open_source(text, names, options) for text in texts])
+    return source._replace(frames=_read_all_sources(source, ahead))
 
 
-def _download(url: str) -> bytes | None:
-    """Download a photo; None if the address is that of a stream or video.
-
-    Raises:
-        InputError: If the address cannot be read, or the photo is too large.
-    """
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-            if response.headers.get_content_maintype() != "image":
-                return None
-            data = response.read(MAX_BYTES + 1)
-    except (OSError, ValueError, HTTPException) as e:
-        raise InputError(
-            f"source {url} cannot be read ({e}): see the address"
-        ) from None
-    if len(data) > MAX_BYTES:
-        raise InputError(
-            f"source {url} has more than {MAX_BYTES >> 20} MiB: get a file"
-        )
-    return data
-
-
-def read_image(path: str) -> np.ndarray:
-    """Read an image, (H, W, 3) uint8 BGR, rotated by its EXIF orientation.
-
-    Raises:
-        ValueError: If it cannot be read, with the reason.
-    """
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as e:
-        raise ValueError(e.strerror or str(e)) from None
-    return _decode(data, path)
-
-
-def _decode(data: np.ndarray, name: str) -> np.ndarray:
-    """Decode an image, by OpenCV or else by Pillow.
-
-    Raises:
-        ValueError: If neither can, with the reason.
-    """
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except cv2.error as e:  # more pixels than OpenCV's limit
-        raise ValueError(f"OpenCV: {e.err}") from None
-    if image is None:
-        image = _decode_by_pillow(data, name)
-    if image is None:
-        raise ValueError("damaged or no image")
-    return image
-
-
-def _decode_by_pillow(data: np.ndarray, name: str) -> np.ndarray | None:
-    """Decode a format that OpenCV does not, if Pillow is installed and can."""
-    try:
-        from PIL import Image, ImageOps
-    except ImportError:
-        return None
-    if name.lower().endswith((".jpg", ".jpeg", ".png")):
-        return None  # damaged: Pillow would give up later, or fill it with grey
-    try:
-        with Image.open(io.BytesIO(data.tobytes())) as image:
-            rgb = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError):
-        return None
-    return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
-
-
-def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield the same items, computing the next one in a thread meanwhile."""
+def read_ahead(items: Iterator[Item], ahead: int = 1) -> Iterator[Item]:
+    """Yield the same items, computing the next ``ahead`` in a thread meanwhile."""
     end = object()
     with ThreadPoolExecutor(1) as pool:
-        upcoming = pool.submit(next, items, end)
-        while (item := upcoming.result()) is not end:
-            upcoming = pool.submit(next, items, end)
+        upcoming = deque(pool.submit(next, items, end) for _ in range(ahead))
+        while (item := upcoming.popleft().result()) is not end:
+            upcoming.append(pool.submit(next, items, end))
             yield item
 
 
-def _open_files(paths: Sequence[str], names: UniqueNames) -> FrameSource:
+def _read_all_sources(source: FrameSource, ahead: int) -> Iterator[Frame | Unreadable]:
+    yield from read_ahead(source.frames, ahead)
+    yield from read_live(source.streams)
+
+
+def _open_files(
+    paths: Sequence[str], names: UniqueNames, options: StreamOptions
+) -> FrameSource:
     """Open images and videos, in the given order."""
     sources = []
     for are_videos, group in itertools.groupby(paths, _is_video):
         files = list(group)
         if are_videos:
-            sources += [_open_video(file, names) for file in files]
+            sources += [_open_video(file, names, options) for file in files]
         else:
             sources.append(FrameSource(len(files), _read_all(files, names)))
     return _chain(sources)
@@ -270,50 +159,39 @@ def _decode_all(
 ) -> Iterator[Frame | Unreadable]:
     for name, data in photos.items():
         try:
-            image = _decode(np.frombuffer(data, np.uint8), name)
+            image = decode_image(np.frombuffer(data, np.uint8), name)
             yield Frame(names(_name(name.partition("?")[0])), image)
         except ValueError as e:
             yield Unreadable(name, str(e))
 
 
-def _open_video(text: str, names: UniqueNames) -> FrameSource:
+def _open_video(text: str, names: UniqueNames, options: StreamOptions) -> FrameSource:
     """Open a video file, a camera or a stream."""
     is_file = os.path.isfile(text)
-    video = cv2.VideoCapture(int(text) if text.isdecimal() else text)
+    video = open_capture(text)
     if not video.isOpened():
         if not is_file:
-            raise InputError(f"source {text}: no such camera or stream")
+            label = without_password(text)
+            raise InputError(
+                f"source {label}: no such camera or stream, or it does not answer"
+            )
         return FrameSource(1, iter([Unreadable(text, "damaged or no video")]))
-    count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if is_file else None
-    name = names(_name(text) if is_file else f"camera{_name(text)}")
-    return FrameSource(count, _read_video(video, text, name, count))
-
-
-def _read_video(
-    video: cv2.VideoCapture, text: str, name: str, count: int | None
-) -> Iterator[Frame | Unreadable]:
-    fps = video.get(cv2.CAP_PROP_FPS) or 25.0
-    number = 0
-    while True:
-        success, image = video.read()
-        if not success:
-            break
-        number += 1
-        yield Frame(f"{name}/{number:06d}", image, name, fps)
-    video.release()
-    if count is None or number < count:
-        total = "" if count is None else f" of {count}"
-        yield Unreadable(text, f"ends after {number}{total} frames")
+    count = frame_count(video)
+    if not is_file and count is None:
+        name = names(f"camera{_name(without_password(text))}")
+        return FrameSource(None, iter(()), (LiveStream(text, name, options, video),))
+    total = count and -(-count // options.stride)
+    name = names(_name(without_password(text)))
+    return FrameSource(total, read_video(video, text, name, options.stride))
 
 
 def _chain(sources: Sequence[FrameSource]) -> FrameSource:
     counts = [source.count for source in sources]
-    total = None if None in counts else sum(counts)
-    return FrameSource(total, (frame for source in sources for frame in source.frames))
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "@eaDir")
+    return FrameSource(
+        None if None in counts else sum(counts),
+        (frame for source in sources for frame in source.frames),
+        tuple(stream for source in sources for stream in source.streams),
+    )
 
 
 def _is_video(path: str) -> bool:

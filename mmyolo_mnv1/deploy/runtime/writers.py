@@ -1,33 +1,23 @@
-"""Writers of detections: pictures, COCO JSON, YOLO text, CSV."""
+"""Writers of detections: pictures, crops, COCO JSON, YOLO text, CSV, MOT."""
 
 import csv
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
-from ...errors import InputError
 from ...files import atomic_write
-from .detector import Detections
-from .fonts import draw_text, find_font, text_size
-from .sources import Frame
-
-#: Colours by label, repeated, BGR.
-PALETTE = (
-    (180, 119, 31),
-    (14, 127, 255),
-    (44, 160, 44),
-    (40, 39, 214),
-    (189, 103, 148),
-    (75, 86, 140),
-    (194, 119, 227),
-    (34, 189, 188),
-    (207, 190, 23),
-)
+from .detections import Detections
+from .drawing import draw
+from .frames import Frame
+from .video_file import VideoFile
 
 
 class Writer:
@@ -37,70 +27,110 @@ class Writer:
         folder (Path): Output folder.
         names (Sequence[str]): Class names by label.
         files (ExitStack): Context that completes the files.
+        tracked (bool): Whether the detections have tracks. Defaults to False.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        files: ExitStack,
+        tracked: bool = False,
+    ) -> None:
         self.folder, self.names, self.files = folder, names, files
+        self.tracked = tracked
+        self._videos: dict[str, tuple[ExitStack, Any]] = {}
 
     def write(self, frame: Frame, detections: Detections) -> None:
         """Write the detections of one image."""
         raise NotImplementedError
 
+    def video_output(self, frame: Frame) -> Any:
+        """Output of the frame's video, opened by :meth:`open_video`.
+
+        Live sources are written side by side; a new video file closes the one before.
+        """
+        if frame.video not in self._videos:
+            if not frame.live:
+                self.close_videos()
+            files = self.files.enter_context(ExitStack())
+            self._videos[frame.video] = files, self.open_video(frame, files)
+        return self._videos[frame.video][1]
+
+    def open_video(self, frame: Frame, files: ExitStack) -> Any:
+        """Open the output of the frame's video, to be closed by ``files``."""
+        raise NotImplementedError
+
+    def close_videos(self) -> None:
+        """Complete the outputs of all videos so far."""
+        while self._videos:
+            self._videos.popitem()[1][0].close()
+
 
 class PictureWriter(Writer):
-    """Images with boxes drawn, under ``pictures/``; videos as ``.mp4``."""
+    """Images with boxes drawn, under ``pictures/``; videos as ``.mp4``.
 
-    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
-        super().__init__(folder, names, files)
-        self.video: tuple[str, cv2.VideoWriter] | None = None
-        self._video_files = files.enter_context(ExitStack())
-        self._videos: set[str] = set()  # names of the videos written so far
+    If a video changes its size, its pictures go on in another file.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._taken: set[str] = set()  # names of the videos written so far
 
     def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
         picture = draw(frame.image, detections)
         if frame.video:
-            self._open_video(frame).write(picture)
+            width, height = size = frame.image.shape[1::-1]
+            if self.video_output(frame).size != size:
+                tqdm.write(f"{frame.name}: now {width} x {height} px, in a new file")
+                self._videos.pop(frame.video)[0].close()
+            self.video_output(frame).write(frame, picture)
             return
         name = frame.name
         if not cv2.haveImageWriter(name):  # read by Pillow, or a format to read only
             name = f"{name}.png"
-        with atomic_write(self.folder / "pictures" / name) as temporary:
-            if not cv2.imwrite(str(temporary), picture):
-                raise OSError(None, "OpenCV cannot write it")
+        _write_image(self.folder / "pictures" / name, picture)
 
-    def _open_video(self, frame: Frame) -> cv2.VideoWriter:
-        """Writer of the frame's video; a new video closes the previous one."""
-        if self.video is None or self.video[0] != frame.video:
-            self._video_files.close()
-            name = _stem(frame.video)  # clip.avi: clip.mp4, or clip.avi.mp4 if taken
-            name = frame.video if f"{name}.mp4" in self._videos else name
-            self._videos.add(f"{name}.mp4")
-            path = self.folder / "pictures" / f"{name}.mp4"
-            temporary = self._video_files.enter_context(atomic_write(path))
-            codec = cv2.VideoWriter_fourcc(*"mp4v")
-            size = frame.image.shape[1::-1]
-            writer = cv2.VideoWriter(str(temporary), codec, frame.fps, size)
-            if not writer.isOpened():
-                raise InputError(f"{path} cannot be written: OpenCV has no encoder")
-            self._video_files.callback(writer.release)
-            self.video = frame.video, writer
-        return self.video[1]
+    def open_video(self, frame: Frame, files: ExitStack) -> VideoFile:
+        """See the parent; clip.avi becomes clip.mp4, or clip.avi.mp4 if taken."""
+        stem = _stem(frame.video)
+        numbered = (f"{stem}_{number}" for number in itertools.count(2))
+        names = itertools.chain((stem, frame.video), numbered)
+        name = next(name for name in names if name not in self._taken)
+        self._taken.add(name)
+        return VideoFile(self.folder / "pictures" / f"{name}.mp4", frame, files)
+
+
+class CropWriter(Writer):
+    """What was found, cut out: ``crops/CLASS/IMAGE/1.jpg``, best score first."""
+
+    def write(self, frame: Frame, detections: Detections) -> None:
+        """See the parent."""
+        pairs = zip(detections.boxes, detections.names, strict=True)
+        for number, (box, name) in enumerate(pairs, 1):
+            left, top = np.floor(box[:2]).astype(int)
+            right, bottom = np.ceil(box[2:]).astype(int)
+            crop = frame.image[top:bottom, left:right]
+            folder = name.replace("/", "_").lstrip(".") or "_"
+            path = self.folder / "crops" / folder / frame.name / f"{number}.jpg"
+            if crop.size:
+                _write_image(path, crop)
 
 
 class CocoWriter(Writer):
     """``detections.json``: COCO images, categories, and annotations with scores."""
 
-    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
-        super().__init__(folder, names, files)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         temporary = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
-        self.images = files.enter_context(temporary)
-        path = files.enter_context(atomic_write(folder / "detections.json"))
-        self.file = files.enter_context(path.open("w", encoding="utf-8"))
-        categories = [dict(id=i, name=name) for i, name in enumerate(names, 1)]
+        self.images = self.files.enter_context(temporary)
+        path = self.files.enter_context(atomic_write(self.folder / "detections.json"))
+        self.file = self.files.enter_context(path.open("w", encoding="utf-8"))
+        categories = [dict(id=i, name=name) for i, name in enumerate(self.names, 1)]
         self.file.write(f'{{"categories": {json.dumps(categories)},\n"annotations": [')
         self.count = self.boxes = 0
-        files.callback(self._finish)
+        self.files.callback(self._finish)
 
     def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
@@ -108,20 +138,12 @@ class CocoWriter(Writer):
         height, width = frame.image.shape[:2]
         image = dict(id=self.count, file_name=frame.name, width=width, height=height)
         self.images.write(f"{',' * (self.count > 1)}\n{json.dumps(image)}")
-        boxes, scores, labels, _ = detections
-        rows = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-        rows = rows.astype(float).round(3).tolist()
-        for box, score, label in zip(rows, scores, labels, strict=True):
+        for annotation in detections.to_coco(self.count):
             self.boxes += 1
-            annotation = dict(
-                id=self.boxes,
-                image_id=self.count,
-                category_id=int(label) + 1,
-                bbox=box,
-                area=round(box[2] * box[3], 3),
-                score=round(float(score), 5),
-                iscrowd=0,
-            )
+            annotation["bbox"] = [round(value, 3) for value in annotation["bbox"]]
+            annotation["area"] = round(annotation["area"], 3)
+            annotation["score"] = round(annotation["score"], 5)
+            annotation = dict(id=self.boxes, **annotation)
             self.file.write(f"{',' * (self.boxes > 1)}\n{json.dumps(annotation)}")
 
     def _finish(self) -> None:
@@ -138,8 +160,8 @@ class YoloWriter(Writer):
     ``x.png.txt``.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
-        super().__init__(folder, names, files)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self._written: set[int] = set()  # hashes of names
 
     def write(self, frame: Frame, detections: Detections) -> None:
@@ -160,32 +182,61 @@ class YoloWriter(Writer):
 
 
 class CsvWriter(Writer):
-    """``detections.csv``, one line per box."""
+    """``detections.csv``, one line per box; with the number of its track if tracked."""
 
     HEADINGS = ("image", "label", "name", "score", "x1", "y1", "x2", "y2")
 
-    def __init__(self, folder: Path, names: Sequence[str], files: ExitStack) -> None:
-        super().__init__(folder, names, files)
-        path = files.enter_context(atomic_write(folder / "detections.csv"))
-        file = files.enter_context(path.open("w", encoding="utf-8", newline=""))
-        self.rows = csv.writer(file)
-        self.rows.writerow(self.HEADINGS)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        path = self.files.enter_context(atomic_write(self.folder / "detections.csv"))
+        file = path.open("w", encoding="utf-8", newline="")
+        self.rows = csv.writer(self.files.enter_context(file))
+        self.rows.writerow(self.HEADINGS + ("track",) * self.tracked)
 
     def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
-        for box, score, label, name in zip(*detections, strict=True):
+        rows = zip(*detections[:4], detections.tracks, strict=True)
+        for box, score, label, name, track in rows:
             numbers = [f"{value:.3f}" for value in box]
-            self.rows.writerow([frame.name, label, name, f"{score:.5f}", *numbers])
+            row = [frame.name, label, name, f"{score:.5f}", *numbers]
+            self.rows.writerow(row + [track or ""] * self.tracked)
+
+
+class MotWriter(Writer):
+    """Tracks in the format of MOT Challenge: ``tracks/VIDEO.txt``.
+
+    A line has frame, track, left, top, width, height, score, and -1 three times.
+    """
+
+    def write(self, frame: Frame, detections: Detections) -> None:
+        """See the parent."""
+        output = self.video_output(frame)
+        for row in detections.to_coco(frame.number):
+            if track := row.get("track_id"):
+                numbers = [f"{value:.2f}" for value in row["bbox"]]
+                score = f"{row['score']:.5f}"
+                output.writerow([frame.number, track, *numbers, score, -1, -1, -1])
+
+    def open_video(self, frame: Frame, files: ExitStack) -> Any:
+        """See the parent."""
+        path = self.folder / "tracks" / f"{frame.video}.txt"
+        temporary = files.enter_context(atomic_write(path))
+        return csv.writer(files.enter_context(temporary.open("w", newline="")))
 
 
 WRITERS: dict[str, type[Writer]] = dict(
-    pictures=PictureWriter, coco=CocoWriter, yolo=YoloWriter, csv=CsvWriter
+    pictures=PictureWriter,
+    coco=CocoWriter,
+    yolo=YoloWriter,
+    csv=CsvWriter,
+    mot=MotWriter,
+    crops=CropWriter,
 )
 
 
 @contextmanager
 def open_writers(
-    folder: Path, forms: Sequence[str], names: Sequence[str]
+    folder: Path, forms: Sequence[str], names: Sequence[str], tracked: bool = False
 ) -> Iterator[list[Writer]]:
     """Open writers; files appear when the block ends, pictures one by one.
 
@@ -193,44 +244,19 @@ def open_writers(
         folder (Path): Output folder.
         forms (Sequence[str]): Keys of :data:`WRITERS`.
         names (Sequence[str]): Class names by label.
+        tracked (bool): Whether the detections have tracks. Defaults to False.
 
     Raises:
         InputError: If a file cannot be written; no incomplete file is left.
     """
     with ExitStack() as files:
-        yield [WRITERS[form](folder, names, files) for form in forms]
+        yield [WRITERS[form](folder, names, files, tracked) for form in forms]
 
 
-def draw(image: np.ndarray, detections: Detections) -> np.ndarray:
-    """Draw boxes, names and scores on a copy of an image.
-
-    Args:
-        image (np.ndarray): (H, W, 3) uint8 BGR.
-        detections (Detections): Boxes in pixels of the image.
-    """
-    picture = image.copy()
-    size = max(min(image.shape[:2]) / 640, 0.5)
-    line = max(round(2 * size), 1)
-    font = cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size
-    for box, score, label, name in zip(*detections, strict=True):
-        colour = PALETTE[label % len(PALETTE)]
-        x1, y1, x2, y2 = map(round, box.tolist())
-        cv2.rectangle(picture, (x1, y1), (x2, y2), colour, line)
-        typeface = None if name.isascii() else find_font(name)
-        text = f"{name if name.isascii() or typeface else label} {score:.2f}"
-        if typeface:
-            (width, height), below = text_size(text, round(22 * size), typeface), 0
-        else:
-            (width, height), below = cv2.getTextSize(text, *font, 1)
-        top = max(y1 - height - below, 0)
-        corner = x1 + width, top + height + below
-        cv2.rectangle(picture, (x1, top), corner, colour, cv2.FILLED)
-        if typeface:
-            draw_text(picture, text, x1, top + height, round(22 * size), typeface)
-            continue
-        at = x1, top + height
-        cv2.putText(picture, text, at, *font, (255, 255, 255), 1, cv2.LINE_AA)
-    return picture
+def _write_image(path: Path, image: np.ndarray) -> None:
+    with atomic_write(path) as temporary:
+        if not cv2.imwrite(str(temporary), image):
+            raise OSError(None, "OpenCV cannot write it")
 
 
 def _stem(name: str) -> str:

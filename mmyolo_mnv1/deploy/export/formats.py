@@ -128,7 +128,8 @@ def export_detector(
         cfg (Config): Config of the detector.
         checkpoint (Path): Its weights.
         out (Path): Output folder. Files are named after the config, with the suffixes
-            ``_fp16`` or ``_int8``, and ``_nms`` for NMS in the graph.
+            ``_fp16`` or ``_int8``, ``_nms`` for NMS in the graph, and ``_free`` for
+            detection without NMS (``test_cfg.nms=None``).
         plan (ExportPlan): Formats and options.
 
     Returns:
@@ -147,6 +148,7 @@ def export_detector(
     name = Path(cfg.filename).stem
     name += f"_{plan.precision}" * (plan.precision != "fp32")
     name += "_nms" * (plan.form == "nms")
+    name += "_free" * (metadata.nms.iou_threshold == 1)
     job = ExportJob(network, images, metadata, plan, calibration)
     return export_network(job, out, name)
 

@@ -20,7 +20,7 @@ from ...files import atomic_files
 from ..runtime.metadata import EXTRA_FILE, RT_INFO, Metadata
 from ..runtime.sources import find_images
 from .config_metadata import build_metadata
-from .network import load_network
+from .network import DetectorNetwork, load_network
 from .onnx_export import HalfNetwork, export_onnx
 from .quantization import Calibration, find_tail, quantize_onnx, quantize_openvino
 
@@ -50,8 +50,8 @@ class ExportPlan(NamedTuple):
             None, the config's.
         dynamic (bool): Whether batch, height and width may change. Defaults to False.
         half (bool): Half precision. Defaults to False.
-        calibration (Path, optional): Folder of images for INT8. Defaults to None, no
-            INT8.
+        calibration (Path or Sequence[str], optional): Folder of images for INT8, or
+            image files. Defaults to None, no INT8.
         samples (int): Maximum number of calibration images. Defaults to 300.
     """
 
@@ -60,7 +60,7 @@ class ExportPlan(NamedTuple):
     shape: Sequence[int] | None = None
     dynamic: bool = False
     half: bool = False
-    calibration: Path | None = None
+    calibration: Path | Sequence[str] | None = None
     samples: int = 300
 
     @property
@@ -140,8 +140,23 @@ def export_detector(
             the calibration folder has no images.
     """
     plan.check()
-    pictures = find_images(plan.calibration) if plan.calibration else []
-    network = load_network(cfg, checkpoint)
+    return write_detector(cfg, load_network(cfg, checkpoint), out, plan)
+
+
+def write_detector(
+    cfg: Config, network: DetectorNetwork, out: Path, plan: ExportPlan
+) -> dict[str, Path]:
+    """Export a detector that is loaded; see :func:`export_detector`.
+
+    Args:
+        cfg (Config): Config of the detector.
+        network (DetectorNetwork): Result of :func:`.load_network`.
+        out (Path): Output folder.
+        plan (ExportPlan): Formats and options, checked.
+    """
+    pictures = plan.calibration or []
+    if isinstance(pictures, Path):
+        pictures = find_images(pictures)
     metadata = build_metadata(cfg, network, plan.shape, plan.dynamic, plan.form)
     calibration = Calibration(pictures, metadata, plan.samples) if pictures else None
     images = torch.zeros(1, 3, *metadata.input_shape)

@@ -31,7 +31,8 @@ def test_table_and_picture(model, tool, monkeypatch, tmp_path):
     def write_or_break(cfg, network, out, plan):
         """OpenVINO's file cannot be loaded."""
         if plan.formats == ["openvino"]:
-            (out / "broken.xml").write_bytes(b"no model")
+            for name in ("broken.xml", "broken.bin"):
+                (out / name).write_bytes(b"no model")
             return dict(openvino=out / "broken.xml")
         return write(cfg, network, out, plan)
 

@@ -1,4 +1,4 @@
-"""Bar charts of the headline table."""
+"""Bar charts of the headline table and of the table of formats."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -46,12 +46,35 @@ def draw_comparison(table: Table) -> Figure:
     panels += [_latency(name, rows) for name in table.document["plan"]["backends"]]
     if any(row["mAP"] is not None for row in rows):
         panels.append(_mean_precision(rows))
-    size = 2.2 + 2.7 * len(panels), 1.1 + 0.5 * len(rows)
+    return _draw([row["model"] for row in rows], panels)
+
+
+def draw_formats(table: Table) -> Figure:
+    """Draw size, mAP and latency of the formats that were measured.
+
+    Args:
+        table (Table): Result of :func:`.benchmark_formats`.
+
+    Returns:
+        Figure: To be saved and closed by the caller.
+    """
+    rows = [row for row in table.rows if "problem" not in row]
+    sizes = [row.get("megabytes", 0) for row in rows]
+    panels = [
+        Panel("size (MB)", sizes, [f"{size:.3g}" if size else "" for size in sizes]),
+        _mean_precision(rows),
+        _latency("photo", rows),
+    ]
+    return _draw([f"{row['format']} {row['precision']}" for row in rows], panels)
+
+
+def _draw(names: Sequence[str], panels: Sequence[Panel]) -> Figure:
+    size = 2.2 + 2.7 * len(panels), 1.1 + 0.5 * len(names)
     figure, axes = plt.subplots(
         1, len(panels), sharey=True, squeeze=False, figsize=size, layout="constrained"
     )
     for ax, panel in zip(axes[0], panels, strict=True):
-        _draw_bars(ax, [row["model"] for row in rows], panel)
+        _draw_bars(ax, names, panel)
     axes[0][0].invert_yaxis()  # first model on top
     return figure
 
@@ -83,7 +106,7 @@ def _draw_bars(ax: Axes, names: Sequence[str], panel: Panel) -> None:
     bars = ax.barh(names, panel.values, 0.65, color=colours, xerr=panel.whiskers)
     ax.bar_label(bars, panel.labels, padding=4, fontsize=8)
     ax.set_title(panel.title, fontsize=10)
-    ax.set_xlim(0, 1.6 * max(panel.values))  # room for the labels
+    ax.set_xlim(0, 1.6 * (max(panel.values) or 1))  # room for the labels
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.tick_params(labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)

@@ -52,11 +52,12 @@ class LatencyJob:
         return subject.network
 
     def prepare(self) -> tuple[Runs, dict]:
-        """See :meth:`.Task.prepare`; each measurement is the second of two runs."""
+        """See :meth:`.Task.prepare`."""
         prepare = self._prepare_network if self.backend else self._prepare_stages
         runs, facts = prepare()
         keep_freed_memory()
-        return {name: self._timed(run) for name, run in runs.items()}, facts
+        device = self.run_options.device
+        return {name: timed(run, device) for name, run in runs.items()}, facts
 
     def build_subject(self, device: str) -> Subject:
         """Build the subject with one thread: many processes do it at the same time."""
@@ -106,19 +107,25 @@ class LatencyJob:
             path, images = exporter.facts["path"], exporter.facts["images"]
             return BACKENDS[self.backend].engine(path, self.run_options).prepare(images)
 
-    def _timed(self, run: Callable[[], object]) -> Callable[[], float]:
-        cuda = self.run_options.device == "cuda"
-        synchronise = torch.cuda.synchronize if cuda else lambda: None
 
-        def time_once() -> float:
-            run()  # wakes the cores, idle during the turns of other processes
-            synchronise()
-            start = time.perf_counter()
-            run()
-            synchronise()
-            return 1000 * (time.perf_counter() - start)
+def timed(run: Callable[[], object], device: str = "cpu") -> Callable[[], float]:
+    """Turn a function into a measurement: milliseconds of the second of two runs.
 
-        return time_once
+    Args:
+        run (Callable): Function to measure.
+        device (str): ``cpu``, or ``cuda`` to wait for its kernels. Defaults to "cpu".
+    """
+    synchronise = torch.cuda.synchronize if device == "cuda" else lambda: None
+
+    def time_once() -> float:
+        run()  # wakes the cores, idle during the turns of other processes
+        synchronise()
+        start = time.perf_counter()
+        run()
+        synchronise()
+        return 1000 * (time.perf_counter() - start)
+
+    return time_once
 
 
 class _Export(NamedTuple):

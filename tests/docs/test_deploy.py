@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mmyolo_mnv1.analysis import benchmark_formats
 from mmyolo_mnv1.config import load_config
 from tests.helpers.deploy_models import write_weights
 
@@ -48,10 +49,12 @@ def split(language: str, block: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_command(root, workplace, tool):
+def test_every_command(root, workplace, tool, monkeypatch):
     page = (root / "docs/deploy.md").read_text()
     blocks = re.findall(r"```(bash|python)\n(.*?)```", page, re.DOTALL)
-    assert [language for language, _ in blocks] == ["bash"] * 3 + ["python"]
+    languages = [language for language, _ in blocks]
+    assert languages == ["bash"] * 3 + ["python", "bash", "python"]
+    monkeypatch.setattr(benchmark_formats, "FORMATS", ("onnx",))
     out = ""
     for language, command in [(lang, c) for lang, b in blocks for c in split(lang, b)]:
         if command.startswith(PYTHON):  # without a new interpreter
@@ -66,6 +69,7 @@ def test_every_command(root, workplace, tool):
             )
         assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
         out += done.stdout
+    assert (workplace / "work_dirs/formats.png").is_file()
     assert "points of mAP lost" in out and out.count("6 images, ") == 3
     names = {path.name for path in (workplace / "work_dirs/deploy").iterdir()}
     forms = ["", "_fp16", "_int8", "_nms"]

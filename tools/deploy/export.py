@@ -27,7 +27,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--out", type=Path, default=Path("work_dirs/deploy"), metavar="DIR"
     )
     parser.add_argument(
-        "--nms", choices=["none", "onnx"], default="none", help="onnx: NMS in the graph"
+        "--nms",
+        choices=["none", "onnx", "free"],
+        default="none",
+        help="onnx: NMS in the graph; free: one-to-one branches, which need no NMS",
     )
     parser.add_argument(
         "--shape", type=int, nargs=2, metavar=("H", "W"), help="default: the config's"
@@ -58,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.max_drop is not None and not args.int8:
         raise InputError("--max-drop needs --int8")
     cfg = load_config(args.config, args.cfg_options)
+    if args.nms == "free":
+        cfg.model.test_cfg.nms = None
     plan = ExportPlan(
         args.format,
         form="nms" if args.nms == "onnx" else "raw",

@@ -71,14 +71,16 @@ def _read_preprocessing(cfg: Config) -> Preprocessing:
 
 def _read_nms(cfg: Config, head: nn.Module) -> NMS:
     test = head.test_cfg
-    if test.nms.get("type", "nms") != "nms" or test.get("min_bbox_size", -1) >= 0:
+    is_free = getattr(head, "nms_free", False)
+    nms = dict(iou_threshold=1.0) if is_free else test.nms  # no IoU exceeds 1
+    if nms.get("type", "nms") != "nms" or test.get("min_bbox_size", -1) >= 0:
         raise InputError(
             f"config {cfg.filename}: model.test_cfg: only nms=dict(type='nms') is "
             "exported, without min_bbox_size"
         )
     return NMS(
         score_threshold=float(test.score_thr),
-        iou_threshold=float(test.nms.iou_threshold),
+        iou_threshold=float(nms["iou_threshold"]),
         max_detections=int(test.max_per_img),
         multi_label=bool(test.multi_label and head.num_classes > 1),
         max_candidates=int(test.get("nms_pre", 30000)),

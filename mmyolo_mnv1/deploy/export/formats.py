@@ -20,7 +20,7 @@ from ...files import atomic_files
 from ..runtime.images import find_images
 from ..runtime.metadata import EXTRA_FILE, RT_INFO, Metadata
 from .config_metadata import build_metadata
-from .network import load_network
+from .network import DetectorNetwork, load_network
 from .onnx_export import HalfNetwork, export_onnx
 from .quantization import (
     AccuracyLimit,
@@ -57,8 +57,8 @@ class ExportPlan(NamedTuple):
             None, the config's.
         dynamic (bool): Whether batch, height and width may change. Defaults to False.
         half (bool): Half precision. Defaults to False.
-        calibration (Path, optional): Folder of images for INT8. Defaults to None, no
-            INT8.
+        calibration (Path or Sequence[str], optional): Folder of images for INT8, or
+            image files. Defaults to None, no INT8.
         samples (int): Maximum number of calibration images. Defaults to 300.
     """
 
@@ -67,7 +67,7 @@ class ExportPlan(NamedTuple):
     shape: Sequence[int] | None = None
     dynamic: bool = False
     half: bool = False
-    calibration: Path | None = None
+    calibration: Path | Sequence[str] | None = None
     samples: int = 300
 
     @property
@@ -142,7 +142,8 @@ def export_detector(
         cfg (Config): Config of the detector.
         checkpoint (str or Path): Its weights.
         out (Path): Output folder. Files are named after the config, with the suffixes
-            ``_fp16`` or ``_int8``, and ``_nms`` for NMS in the graph.
+            ``_fp16`` or ``_int8``, ``_nms`` for NMS in the graph, and ``_free`` for
+            detection without NMS (``test_cfg.nms=None``).
         plan (ExportPlan): Formats and options.
         limit (AccuracyLimit, optional): Accuracy that INT8 may lose: layers that lose
             more stay in float. Defaults to None, all layers in INT8.
@@ -155,14 +156,30 @@ def export_detector(
             the calibration folder has no images.
     """
     plan.check()
-    pictures = find_images(plan.calibration) if plan.calibration else []
-    network = load_network(cfg, checkpoint)
+    return write_detector(cfg, load_network(cfg, checkpoint), out, plan)
+
+
+def write_detector(
+    cfg: Config, network: DetectorNetwork, out: Path, plan: ExportPlan
+) -> dict[str, Path]:
+    """Export a detector that is loaded; see :func:`export_detector`.
+
+    Args:
+        cfg (Config): Config of the detector.
+        network (DetectorNetwork): Result of :func:`.load_network`.
+        out (Path): Output folder.
+        plan (ExportPlan): Formats and options, checked.
+    """
+    pictures = plan.calibration or []
+    if isinstance(pictures, Path):
+        pictures = find_images(pictures)
     metadata = build_metadata(cfg, network, plan.shape, plan.dynamic, plan.form)
     calibration = Calibration(pictures, metadata, plan.samples) if pictures else None
     images = torch.zeros(1, 3, *metadata.input_shape)
     name = Path(cfg.filename).stem
     name += f"_{plan.precision}" * (plan.precision != "fp32")
     name += "_nms" * (plan.form == "nms")
+    name += "_free" * (metadata.nms.iou_threshold == 1)
     job = ExportJob(network, images, metadata, plan, calibration, limit)
     return export_network(job, out, name)
 

@@ -71,7 +71,10 @@ class CompiledEngine(PyTorchEngine):
 
 
 def load_pytorch(
-    config: str, checkpoint: str | Path, threads: int | None = None
+    config: str,
+    checkpoint: str | Path,
+    threads: int | None = None,
+    options: dict | None = None,
 ) -> PyTorchEngine:
     """Load a config and a checkpoint without exporting them.
 
@@ -79,11 +82,13 @@ def load_pytorch(
         config (str): Config file of a detector.
         checkpoint (str or Path): Its weights.
         threads (int, optional): CPU threads. Defaults to None, PyTorch's choice.
+        options (dict, optional): Changes of the config, as in ``--cfg-options``.
+            Defaults to None.
 
     Raises:
         InputError: See :func:`.load_network` and :func:`.build_metadata`.
     """
-    cfg = load_config(config)
+    cfg = load_config(config, options)
     network = load_network(cfg, checkpoint)
     metadata = build_metadata(cfg, network, dynamic=True)
     return PyTorchEngine(network, metadata, RunOptions(threads=threads))

@@ -171,6 +171,8 @@ def suppress(candidates: Candidates, nms: NMS) -> Candidates:
     Returns:
         Candidates: At most ``max_detections``, best score first.
     """
+    if nms.iou_threshold == 1:  # NMS-free models
+        return candidates.take(slice(nms.max_detections))
     kept = np.zeros(0, np.int64)
     for start in range(0, len(candidates.labels), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(candidates.labels)))

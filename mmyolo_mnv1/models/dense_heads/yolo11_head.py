@@ -17,6 +17,7 @@ from mmyolo.registry import MODELS
 from torch import Tensor
 from torchvision.ops import batched_nms
 
+from ...errors import InputError
 from ..layers.conv import TORCH_CONV_INIT, conv3x3
 from ..scales import get_scale
 
@@ -98,6 +99,27 @@ class YOLO11Head(YOLOv8Head):
     tensors if mmcv was compiled without CUDA.
     """
 
+    #: Whether the head can detect without NMS.
+    has_one_to_one = False
+
+    @property
+    def nms_free(self) -> bool:
+        """Whether ``test_cfg.nms`` is None: detection without NMS."""
+        return bool(self.test_cfg) and self.test_cfg.get("nms", True) is None
+
+    def special_init(self) -> None:
+        """See the parent.
+
+        Raises:
+            InputError: If NMS is switched off for a head that needs it.
+        """
+        super().special_init()
+        if self.nms_free and not self.has_one_to_one:
+            raise InputError(
+                "model.test_cfg.nms is None (--nms free): this needs a detector "
+                "trained with model.bbox_head.type='YOLO11DualHead'"
+            )
+
     def loss_by_feat(
         self,
         cls_scores: Sequence[Tensor],
@@ -106,6 +128,7 @@ class YOLO11Head(YOLOv8Head):
         batch_gt_instances: Tensor | Sequence[InstanceData],
         batch_img_metas: Sequence[dict],
         batch_gt_instances_ignore: OptInstanceList = None,
+        assigner: nn.Module | None = None,
     ) -> dict[str, Tensor]:
         """Compute the three losses, multiplied by the number of images as in YOLOv8.
 
@@ -118,6 +141,7 @@ class YOLO11Head(YOLOv8Head):
                 index, label, x1, y1, x2, y2 in pixels; or the instances of each image.
             batch_img_metas (Sequence[dict]): One for each image; not used.
             batch_gt_instances_ignore (optional): Not used.
+            assigner (nn.Module, optional): Defaults to None, that of ``train_cfg``.
 
         Returns:
             dict[str, Tensor]: ``loss_cls``, ``loss_bbox`` and ``loss_dfl``.
@@ -132,7 +156,7 @@ class YOLO11Head(YOLOv8Head):
             distances = distances.transpose(1, 2).float()
             boxes = self.bbox_coder.decode(points, distances, strides)
             scores = logits[image, label].sigmoid()
-        rows = self.assigner(boxes, scores, points, truths)
+        rows = (assigner or self.assigner)(boxes, scores, points, truths)
         image, label = image[rows.truths], label[rows.truths]
         weights, world = rows.weights, get_dist_info()[1]
         # DDP averages the gradients of the processes: with this mean as the divisor,
@@ -186,10 +210,10 @@ class YOLO11Head(YOLOv8Head):
         with_nms: bool = True,
         img_meta: dict | None = None,
     ) -> InstanceData:
-        """Rescale boxes and apply NMS within each class.
+        """Rescale boxes and apply NMS within each class, unless ``cfg.nms`` is None.
 
-        Arguments are the parent's; ``cfg`` needs ``nms.iou_threshold`` and
-        ``max_per_img``.
+        Arguments are the parent's; ``cfg`` needs ``nms.iou_threshold``, or
+        None as ``nms``, and ``max_per_img``.
 
         Returns:
             InstanceData: At most ``max_per_img`` instances in descending score order.
@@ -199,10 +223,12 @@ class YOLO11Head(YOLOv8Head):
         )
         if not with_nms:
             return results
-        keep = batched_nms(
-            results.bboxes, results.scores, results.labels, cfg.nms.iou_threshold
-        )
-        return results[keep[: cfg.max_per_img]]
+        if cfg.nms is not None:
+            keep = batched_nms(
+                results.bboxes, results.scores, results.labels, cfg.nms.iou_threshold
+            )
+            results = results[keep]
+        return results[: cfg.max_per_img]
 
 
 def _concat_instances(instances: Tensor | Sequence[InstanceData]) -> Tensor:

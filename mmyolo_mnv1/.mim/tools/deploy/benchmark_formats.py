@@ -1,0 +1,1 @@
+../../../../tools/deploy/benchmark_formats.py

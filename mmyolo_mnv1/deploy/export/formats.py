@@ -156,11 +156,15 @@ def export_detector(
             the calibration folder has no images.
     """
     plan.check()
-    return write_detector(cfg, load_network(cfg, checkpoint), out, plan)
+    return write_detector(cfg, load_network(cfg, checkpoint), out, plan, limit)
 
 
 def write_detector(
-    cfg: Config, network: DetectorNetwork, out: Path, plan: ExportPlan
+    cfg: Config,
+    network: DetectorNetwork,
+    out: Path,
+    plan: ExportPlan,
+    limit: AccuracyLimit | None = None,
 ) -> dict[str, Path]:
     """Export a detector that is loaded; see :func:`export_detector`.
 
@@ -169,6 +173,7 @@ def write_detector(
         network (DetectorNetwork): Result of :func:`.load_network`.
         out (Path): Output folder.
         plan (ExportPlan): Formats and options, checked.
+        limit (AccuracyLimit, optional): See :func:`export_detector`.
     """
     pictures = plan.calibration or []
     if isinstance(pictures, Path):

@@ -66,7 +66,6 @@ def test_checkpoints_say_what_their_weights_expect(build, tmp_path):
 
 
 def test_unknown_name_ends_in_one_line(build):
-    runner = build(pretrained="ultralytics://yolo11q.pt")
     with pytest.raises(InputError, match="choose ultralytics://yolo11") as error:
-        runner.load_or_resume()
+        build(pretrained="ultralytics://yolo11q.pt")
     assert "\n" not in str(error.value)

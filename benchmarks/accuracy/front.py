@@ -124,7 +124,8 @@ def read_front(costs: Path, duels: Sequence[Path], int8: Path | None = None) -> 
         raise InputError(f"{costs} has no {', '.join(missing)}: measure them too")
     files: dict[str, list[dict]] = {}
     for row in read_document(int8, "rows")["rows"] if int8 else ():
-        files.setdefault(row["model"], []).append(row)
+        if row["precision"] == "int8":
+            files.setdefault(row["model"], []).append(row)
     plan = measured["plan"]
     datasets = [path.stem.rpartition("_")[2] for path in duels]
     title = f"{plan['backends'][0]}, 640 px, {plan['threads']} threads"

@@ -23,6 +23,7 @@ from benchmarks.accuracy.duel_results import (
     restore_results,
     tabulate,
 )
+from benchmarks.accuracy.front import read_front, tabulate_front
 from benchmarks.accuracy.plot_results import ResultPoint, read_points
 from benchmarks.harness.fresh_process import start_module
 from mmyolo_mnv1.config import load_config
@@ -206,8 +207,8 @@ def test_finished_trainings_are_restored(tmp_path):
         restore_results(tmp_path / "other.json", tmp_path / "again")
 
 
-def write_result(folder, seed, seconds, curve):
-    write_training(DuelTraining("c.py", {}, None, seed, 1, 0, 1), folder)
+def write_result(folder, seed, seconds, curve, config="c", peer=None):
+    write_training(DuelTraining(f"{config}.py", {}, peer, seed, 1, 0, 1), folder)
     lines = [f"{epoch},{s}\n" for epoch, s in enumerate(seconds, 1)]
     (folder / "epochs.csv").write_text("".join(lines))
     points = [
@@ -267,6 +268,46 @@ def test_results_as_a_picture(tool, tmp_path):
         read_points(measured, [trained, trained])
     with pytest.raises(InputError, match="give the JSON of duel.py"):
         read_points(measured, [measured])
+
+
+def test_front_of_two_data_sets(tool, tmp_path):
+    """Costs by the model's name without the data set; a mean where all are trained."""
+    trained = []
+    for data, value in (("bccd", 0.5), ("cards", 0.7)):
+        for seed in (0, 1):
+            folder = tmp_path / data / f"yolo11_n_{data}" / f"seed{seed}"
+            write_result(folder, seed, [1], {1: value + seed / 10}, f"yolo11_n_{data}")
+        peer = tmp_path / data / "ultralytics_yolo26n"
+        if data == "bccd":
+            write_result(peer / "seed0", 0, [1], {1: 0.4}, "c", dict(model="yolo26n"))
+        names = [f"yolo11_n_{data}", peer.name]
+        table = tabulate(tmp_path / data, names, [0, 1], MACHINE)
+        trained.append(tmp_path / f"light_{data}.json")
+        table.write(trained[-1:])
+    rows = [
+        dict(model=name, params=2e6, conv_macs=3e9, onnxruntime_network_ms=ms,
+             onnxruntime_ratio=20 / ms)
+        for name, ms in (("yolo11_n", 20), ("yolo26n", 16))
+    ]  # fmt: skip
+    plan = dict(backends=["onnxruntime"], threads=2)
+    (tmp_path / "costs.json").write_text(json.dumps(dict(plan=plan, rows=rows)))
+    int8 = [
+        dict(model="yolo11_n", precision=precision, lost=0.3, megabytes=3)
+        for precision in ("fp32", "int8")
+    ]
+    (tmp_path / "int8.json").write_text(json.dumps(dict(rows=int8)))
+    front = read_front(tmp_path / "costs.json", trained, tmp_path / "int8.json")
+    assert front.points() == [ResultPoint("yolo11_n", pytest.approx([0.6, 0.7]), 3, 20)]
+    peer, ours = tabulate_front(front).rows
+    assert peer["bccd"] == "0.400 (1)" and peer["mean"] is None
+    assert ours["cards"] == "0.750 ± 0.071 (2)"
+    assert ours["mean"] == pytest.approx(0.65) and ours["int8_lost"] == 0.3
+    script, picture = "benchmarks/accuracy/front.py", tmp_path / "front.png"
+    done = tool(script, tmp_path / "costs.json", *trained, "--out", picture)
+    assert done.returncode == 0 and picture.is_file(), done.stderr
+    (tmp_path / "costs.json").write_text(json.dumps(dict(plan=plan, rows=rows[:1])))
+    with pytest.raises(InputError, match="has no yolo26n: measure them too"):
+        read_front(tmp_path / "costs.json", trained)
 
 
 MACHINE = dict(

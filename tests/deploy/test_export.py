@@ -6,18 +6,20 @@ import shutil
 
 import numpy as np
 import onnx
+import openvino
 import pytest
 import torch
 
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy import Detector
+from mmyolo_mnv1.deploy.export import quantization
 from mmyolo_mnv1.deploy.export.formats import (
     ExportPlan,
     disk_size,
     export_detector,
 )
 from mmyolo_mnv1.deploy.export.onnx_export import export_onnx
-from mmyolo_mnv1.deploy.export.quantization import find_tail
+from mmyolo_mnv1.deploy.export.quantization import AccuracyLimit, find_tail
 from mmyolo_mnv1.deploy.runtime.metadata import Metadata
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
 from mmyolo_mnv1.errors import InputError
@@ -108,6 +110,42 @@ def test_int8(model, whole, tool, tmp_path):
         found = raw(out / file, photo)
         for one, other, least in zip(found, (boxes, scores), (0.98, 0.6), strict=True):
             assert least < np.corrcoef(one.ravel(), other.ravel())[0, 1] < 1
+
+
+def test_sensitive_convolutions_stay_in_float(model, tmp_path):
+    """One convolution more in float, in both formats, until the limit is kept."""
+    config, weights = model
+    paths = image_files(tmp_path / "photos")
+    seen, precisions = [], iter([0.5, 0.5, 0.3])  # probe, float, INT8; then restored
+
+    def measure(engine):
+        how = engine.metadata.preprocessing
+        for photo in photos():
+            boxed = letterbox(photo, engine.metadata.input_shape, how)
+            engine.run(normalise([boxed.image], how))
+        seen.append(engine)
+        return next(precisions, 0.5)
+
+    plan = ExportPlan(["onnx", "openvino"], calibration=tmp_path / "photos", samples=2)
+    limit = AccuracyLimit(measure, paths, 0.01)
+    files = export_detector(load_config(config), weights, tmp_path / "o", plan, limit)
+    assert len(seen) > 3
+    graph = onnx.load(files["onnx"]).graph
+    producers = {out: node.op_type for node in graph.node for out in node.output}
+    floats = {
+        node.name
+        for node in graph.node
+        if node.op_type == "Conv" and producers.get(node.input[1]) != "DequantizeLinear"
+    }
+    assert len(floats) > 6 and sum("_preds." in name for name in floats) >= 6
+    operations = openvino.Core().read_model(files["openvino"]).get_ops()
+    names = {
+        operation.get_friendly_name().removesuffix("/WithoutBiases")
+        for operation in operations
+        if "Convolution" in operation.get_type_name()
+        and quantization._is_float(operation)
+    }
+    assert names == floats
 
 
 def raw(path, photo):
@@ -244,6 +282,8 @@ def test_checkpoint_of_another_config(model, root, tool, tmp_path):
     assert "of another shape (" in line and "tensors match" in line
     done = tool("tools/deploy/export.py", model[0], weights, "--int8")
     assert done.returncode == 1 and "--int8 and --calib DIR go together" in done.stderr
+    done = tool("tools/deploy/export.py", model[0], weights, "--max-drop", 1)
+    assert done.returncode == 1 and "--max-drop needs --int8" in done.stderr
 
 
 def test_refuses_configs(model, root, tmp_path):

@@ -23,6 +23,9 @@ from ..runtime.processing import letterbox, normalise
 from .quiet import quiet
 
 
+RANKING_IMAGES = 100  # validation images by which NNCF ranks the layers, at most
+
+
 class Calibration:
     """Calibration set: inputs that determine the ranges of the activations.
 
@@ -160,6 +163,10 @@ def find_sensitive(
             validation_dataset=nncf.Dataset(validation),
             validation_fn=validate,
             max_drop=limit.max_drop,
+            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
+                ranking_subset_size=min(RANKING_IMAGES, len(validation)),
+                num_ranking_workers=1,
+            ),
             **_nncf_options(model, tail, calibration),
         )
     names = [

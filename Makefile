@@ -5,7 +5,7 @@ STAMP := .venv/installed
 PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install doctor demo page test test-quick lint format docs docs-serve clean
+.PHONY: help install doctor demo weights page test test-quick lint format docs docs-serve clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -24,6 +24,11 @@ DEMO := yolo11_mnv1_n_digits
 demo: install  ## Train, test and export a detector on the embedded data (5 minutes)
 	$(RUN) tools/dataset_converters/make_digits.py --size 192
 	$(RUN) tools/quickstart.py data/digits --name $(DEMO)
+
+weights: install  ## Download common pretrained weights, for a machine without network
+	for name in timm://mobilenetv1_100.ra4_e3600_r224_in1k \
+		ultralytics://yolo11n.pt ultralytics://yolo11s.pt ultralytics://yolo11m.pt; \
+		do $(RUN) tools/model_converters/convert_weights.py $$name || exit 1; done
 
 page: install  ## Build a web page of the demo's detector in work_dirs/page
 	$(RUN) tools/misc/build_page.py work_dirs/$(DEMO)/exported/$(DEMO).onnx

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmyolo.registry import HOOKS, VISBACKENDS
 from safetensors.torch import save_file
 
+from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.weights.download import NAMED
 from tests.helpers.mobilenet_layouts import as_timm, random_classifier
 
@@ -99,18 +101,18 @@ def write(path, text):
 
 @pytest.mark.slow
 def test_every_command(root, workplace):
+    """As they stand, but for the length of the training: one epoch instead of 40."""
     page = (root / "docs/custom_data.md").read_text()
     blocks = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 8
+    assert len(blocks) == 5
     for block in blocks:
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block],
+            [
+                *("bash", "-euo", "pipefail", "-c"),
+                block.replace("--epochs 40", "--epochs 1 --img-scale 96"),
+            ],
             cwd=workplace,
-            env=dict(
-                os.environ,
-                MPLBACKEND="Agg",
-                MMYOLO_MNV1_WEIGHTS=str(workplace / "weights"),
-            ),
+            env=dict(os.environ, MMYOLO_MNV1_WEIGHTS=str(workplace / "weights")),
             capture_output=True,
             text=True,
         )
@@ -122,13 +124,36 @@ def test_every_command(root, workplace):
             len(json.loads(p.read_text())["annotations"])
             for p in (workplace / "data" / name / "annotations").iterdir()
         ]
-        for name in ("mine", "mine-voc", "mine-labelme")
+        for name in ("mine", "yolo", "voc", "labelme")
     }
     totals = {name: sum(counts) for name, counts in annotations.items()}
     assert len(set(totals.values())) == 1 and totals["mine"] > 22
-    checkpoint = workplace / "work_dirs/mine/epoch_40.pth"
-    meta = torch.load(checkpoint, weights_only=False)["meta"]
-    assert meta["dataset_meta"]["classes"] == NAMES
+    work_dir = workplace / "work_dirs/mine"
+    summary = json.loads((work_dir / "summary.json").read_text())
+    checkpoint = torch.load(workplace / summary["checkpoint"], weights_only=False)
+    assert checkpoint["meta"]["dataset_meta"]["classes"] == NAMES
+    assert summary["photos"] == 6
     assert list((workplace / "work_dirs/browse").glob("*.png"))
     assert len(list((workplace / "work_dirs/dataset").glob("*.png"))) == 3
-    assert "bbox_mAP" in done.stdout  # the last command is the test
+
+
+def test_one_line_each(root, tmp_path):
+    """Early stopping and trackers keep the other hooks and backends of the base."""
+    page = (root / "docs/custom_data.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    base = str(root / "configs/yolo11_mnv1_n_digits.py")
+    plain = load_config(base)
+    lines = [x for x in block.splitlines() if not x.startswith("#")]
+    assert len(lines) == 4
+    for line in lines:
+        (tmp_path / "mine.py").write_text(f"_base_ = {base!r}\n{line}\n")
+        cfg = load_config(tmp_path / "mine.py")
+        added = set(cfg.default_hooks) - set(plain.default_hooks)
+        kept = {name: cfg.default_hooks[name] for name in plain.default_hooks}
+        assert kept == plain.default_hooks and cfg.custom_hooks == plain.custom_hooks
+        for name in added:
+            assert HOOKS.build(cfg.default_hooks[name]).patience == 10
+        backends = cfg.visualizer.vis_backends
+        assert backends[0] == plain.visualizer.vis_backends[0]
+        assert len(added) + len(backends) == 2
+        assert all(VISBACKENDS.get(backend["type"]) for backend in backends)

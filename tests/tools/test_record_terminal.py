@@ -11,7 +11,7 @@ def test_progress_line_is_overwritten(tool, tmp_path):
         "print('\\r\\x1b[2Kdone')"
     )
     out = tmp_path / "screen.svg"
-    args = "--at", "20%", out, 66, sys.executable, "-c", code
+    args = "--at", "20%", "--title", "x", out, 66, sys.executable, "-c", code
     done = tool("tools/misc/record_terminal.py", *args)
     assert done.returncode == 0, done.stderr
     shown = re.sub(r"<style>.*?</style>|<[^>]+>", "", out.read_text(), flags=re.S)

@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--at", default="", help="the last screen whose last line has this text"
     )
+    parser.add_argument("--title", help="default: the command")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     args = parser.parse_args(argv)
     output, status = run_in_terminal(args.command, args.columns)
@@ -38,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in screens[-1][-ROWS:]:
         console.print(Text.from_ansi(line), soft_wrap=True)
     with atomic_write(args.out) as temporary:
-        console.save_svg(str(temporary), title=" ".join(args.command[:3]))
+        title = args.title or " ".join(args.command)
+        console.save_svg(str(temporary), title=title)
     return status
 
 

@@ -23,6 +23,7 @@ from mmyolo_mnv1.deploy.runtime.tracking import TRACKERS
 from mmyolo_mnv1.deploy.runtime.writers import MotWriter
 
 FPS = 25.0
+TRUTH = "truth"
 COLUMNS = (
     Column("clip", "clip"),
     Column("tracker", "tracker"),
@@ -122,7 +123,7 @@ def measure(watched: Watched, kind: str, score: float, **settings: float) -> dic
     with TemporaryDirectory() as folder:
         paths = [
             _write_mot(Path(folder, name), rows)
-            for name, rows in (("truth", truth), ("tracks", tracked))
+            for name, rows in ((TRUTH, truth), ("tracks", tracked))
         ]
         result = evaluate_mot_sequence(*paths, metrics=["CLEAR", "HOTA", "Identity"])
     return dict(
@@ -142,7 +143,10 @@ def _write_mot(folder: Path, tracks: list[Detections]) -> Path:
         writer = MotWriter(folder, (), files, True)
         for number, detections in enumerate(tracks, 1):
             writer.write(Frame("", image, "clip", FPS, number), detections)
-    return folder / "tracks/clip.txt"
+    path = folder / "tracks/clip.txt"
+    if folder.name == TRUTH:  # its class has to be 1, of persons
+        path.write_text(path.read_text().replace("-1,-1,-1", "1,1,1"))
+    return path
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ def address(narrow, root) -> str:
     arguments = ["--app-dir", root / "docs/examples", "--port", port, "service:app"]
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", *map(str, arguments)],
-        env=os.environ | dict(MODEL=str(narrow.files["onnx"]), SCORE="0.05", PYTHONPATH=str(root)),
+        env=os.environ
+        | dict(MODEL=str(narrow.files["onnx"]), SCORE="0.05", PYTHONPATH=str(root)),
         stderr=subprocess.DEVNULL,
     )
     address, end = f"http://127.0.0.1:{port}", time.monotonic() + 120

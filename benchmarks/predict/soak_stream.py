@@ -15,6 +15,7 @@ from skimage import data as photos
 
 from benchmarks.harness.fresh_process import start_module
 from benchmarks.predict.mjpeg_server import MjpegServer, now
+from benchmarks.predict.soak_client import EVERY
 from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
 from mmyolo_mnv1.errors import InputError
 
@@ -29,8 +30,9 @@ COLUMNS = (
     Column("minutes", "minutes", "{:.1f}".format),
     Column("frames", "frames processed"),
     Column("dropped", "frames dropped"),
-    Column("losses", "connections lost"),
-    Column("reconnects", "reconnects counted"),
+    Column("losses", "events that end a connection"),
+    Column("connections", "new connections, by the server"),
+    Column("reconnects", "reconnects, by the client"),
     Column("age_ms", "age of a frame, ms", "{:.0f}".format),
     Column("age_p95_ms", "95 % below", "{:.0f}".format),
     Column("within", "within two frame times, %", "{:.1f}".format),
@@ -40,6 +42,7 @@ COLUMNS = (
     Column("memory_mb", "memory, MB", "{:.0f}".format),
     Column("growth_mb", "growth, MB", "{:.1f}".format),
     Column("video_frames", "frames in the video"),
+    Column("frozen_s", "machine stood still, s", "{:.0f}".format),
 )
 NOTES = (
     "Every 30 s the server does one of these in turns: it stalls for 3 s; drops its "
@@ -50,6 +53,8 @@ NOTES = (
     "moment that the server sends again to the next detection.",
     "Memory: resident, median of the last minute; growth: against the median of the "
     "fourth minute (of a shorter run: its second quarter).",
+    "Stood still: gaps between samples of the memory, which are due every 5 s; events "
+    "in one such gap, or before the client is back, end one connection.",
     "The run is ended by SIGTERM; the video that it wrote is then read to its end.",
 )
 
@@ -98,7 +103,9 @@ def soak(model: Path, minutes: float, fps: float) -> Table:
     from mmyolo_mnv1.analysis.machine import describe_machine, machine_notes
 
     machine = describe_machine("cpu", 1)
-    row = _summarise(records, events, fps) | dict(video_frames=frames)
+    row = _summarise(records, events, fps)
+    # The first two are the look at the content type, and the start of the stream.
+    row |= dict(connections=server.connections - 2, video_frames=frames)
     camera = f"Camera: 640 x 480 px, {fps:g} frames/s."
     document = dict(machine=machine, rows=[row], events=events)
     document["memory"] = records["memory"]
@@ -159,6 +166,7 @@ def _summarise(records: dict, events: list[dict], fps: float) -> dict:
         recovery_s=float(max(returns, default=0)),
         memory_mb=float(after / 1e6),
         growth_mb=float((after - before) / 1e6),
+        frozen_s=sum(gap for gap in np.diff(moments) / 1000 - EVERY if gap > EVERY),
     )
 
 

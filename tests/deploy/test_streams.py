@@ -117,6 +117,15 @@ def test_source_that_does_not_return(server, capsys, monkeypatch):
     assert [f"attempt {n} in 0.1 s" in out for n in (1, 2, 3)] == [True] * 3
 
 
+def test_error_of_the_reader_ends_the_source(server, monkeypatch):
+    source = open_sources([server.url])
+    monkeypatch.setattr(videos, "frame_rate", lambda video: 1 / 0)
+    with closing(source.frames) as items:
+        assert [item.reason for item in items] == [
+            "ZeroDivisionError: division by zero"
+        ]
+
+
 def test_pauses_grow():
     waits = [min(2 ** (n - 1), videos.MAX_PAUSE) for n in range(1, 8)]
     assert waits == [1, 2, 4, 8, 16, 30, 30]

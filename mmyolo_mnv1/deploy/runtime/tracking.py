@@ -6,9 +6,19 @@ from ...errors import InputError
 from .detections import Detections
 from .extras import import_extra
 
-#: Classes of the library by name.
+#: Classes of the library by name, and our settings of them. The library's thresholds
+#: are for detectors of crowds: with 0.7 a weaker detector starts hardly any track.
 TRACKERS = dict(
-    bytetrack="ByteTrackTracker", ocsort="OCSORTTracker", sort="SORTTracker"
+    bytetrack=(
+        "ByteTrackTracker",
+        dict(
+            track_activation_threshold=0.25,
+            high_conf_det_threshold=0.25,
+            minimum_iou_threshold=0.2,
+        ),
+    ),
+    ocsort=("OCSORTTracker", dict(high_conf_det_threshold=0.25)),
+    sort=("SORTTracker", {}),
 )
 
 
@@ -20,7 +30,7 @@ class Tracker:
     Args:
         kind (str): Member of :data:`TRACKERS`. Defaults to "bytetrack".
         fps (float): Frames per second. Defaults to 30.
-        settings (float): Settings of the library's class.
+        settings (float): Settings of the library's class, in place of ours.
 
     Raises:
         InputError: If the library is not installed or has no such tracker or setting.
@@ -32,8 +42,10 @@ class Tracker:
         if kind not in TRACKERS:
             raise InputError(f"tracker {kind!r}: give one of {', '.join(TRACKERS)}")
         library = import_extra("trackers", "tracking")
+        name, ours = TRACKERS[kind]
+        settings = {**ours, **settings}
         try:
-            self._tracker = getattr(library, TRACKERS[kind])(frame_rate=fps, **settings)
+            self._tracker = getattr(library, name)(frame_rate=fps, **settings)
         except TypeError as e:
             raise InputError(
                 f"tracker {kind}: {e}: see trackers' documentation"

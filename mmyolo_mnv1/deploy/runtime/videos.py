@@ -89,6 +89,14 @@ class LiveStream:
         return self._items.popleft()
 
     def _run(self) -> None:
+        try:
+            reason = self._read()
+        except Exception as e:  # the detector's thread would wait for ever
+            reason = f"{type(e).__name__}: {' '.join(str(e).split())[:160]}"
+        self._put(Unreadable(self._label, reason))
+
+    def _read(self) -> str:
+        """Read until the source is lost for good; returns the reason."""
         failures = 0
         while not self._stopped and failures <= self.options.retry:
             if failures and not self._reopen(failures):
@@ -106,7 +114,7 @@ class LiveStream:
         reason = f"ends after {self._number} frames"
         if self.options.retry:
             reason += f", lost, and {self.options.retry} attempts to open it failed"
-        self._put(Unreadable(self._label, reason))
+        return reason
 
     def _reopen(self, failures: int) -> bool:
         pause = min(2 ** (failures - 1), MAX_PAUSE)

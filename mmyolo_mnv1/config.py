@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from mmengine.config import Config, ConfigDict
-from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.config import Config, ConfigDict, config, utils
 
+from .config_scope import add_scope
 from .errors import InputError
 from .late_values import MARK, NOTES, LateValues, input_scale, put_in
 
@@ -27,6 +27,8 @@ PACKAGE = __package__
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
 #: The latest config of each file.
 _latest: WeakValueDictionary[str, "LateConfig"] = WeakValueDictionary()
+#: The text of the last config that was printed, by its values.
+_pretty_texts: dict[str, str] = {}
 
 
 class LateConfig(Config):
@@ -50,6 +52,20 @@ class LateConfig(Config):
             cfg = Config(templates)
             cfg.merge_from_dict(options, allow_list_keys)
         self._put_in(cfg._cfg_dict, edited)
+
+    @property
+    def pretty_text(self) -> str:
+        """See :attr:`mmengine.config.Config.pretty_text`.
+
+        The text of the last config is kept: YAPF needs a second for one, and MMEngine
+        formats it for every checkpoint.
+        """
+        values = repr(self.to_dict())
+        if values not in _pretty_texts:
+            text = super().pretty_text
+            _pretty_texts.clear()
+            _pretty_texts[values] = text
+        return _pretty_texts[values]
 
     def refresh(self) -> None:
         """Update the late values after nested values were assigned.
@@ -90,7 +106,7 @@ def install() -> None:
 
     Also lets MMEngine find ``_base_ = "mmyolo_mnv1::…"``.
     """
-    MODULE2PACKAGE.setdefault(PACKAGE, PACKAGE)
+    add_scope(config, utils)
     if hasattr(Config.__init__, "__wrapped__"):
         return
     init = Config.__init__

@@ -47,7 +47,7 @@ def launcher_variables():
 
 @pytest.fixture(autouse=True)
 def visualizers():
-    """MMEngine keeps visualizers by name: a later Runner would write to their folder."""
+    """Remove visualizers, which MMEngine keeps by name with their folders."""
     yield
     classes = [Visualizer]
     for cls in classes:

@@ -245,6 +245,14 @@ def test_print_config(root, tool):
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
 
 
+def test_text_follows_changes(root):
+    cfg = load_config(root / "configs/yolo11_mnv1_m.py")
+    first = cfg.pretty_text
+    assert cfg.pretty_text == first == Config(cfg.to_dict()).pretty_text
+    cfg.model.backbone.alpha = 0.5
+    assert "alpha=0.5" in cfg.pretty_text and cfg.pretty_text != first
+
+
 def test_files_are_short(root):
     lengths = [len(p.read_text().splitlines()) for p in (root / "configs").glob("*.py")]
     assert max(lengths) < 15

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from mmyolo_mnv1 import __version__
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.environment import mmyolo_guard
+from mmyolo_mnv1.environment.config_scope import write_pth
 from mmyolo_mnv1.errors import InputError
 
 MIM = Path(sys.executable).with_name("mim")
@@ -185,7 +186,7 @@ def test_source_distribution_gives_the_same_wheel(
 
 
 CHILD = """
-_base_ = "mmyolo_mnv1::_base_/../yolo11_mnv1_n_digits.py"
+_base_ = "mmyolo_mnv1::yolo11_mnv1_n_digits.py"
 img_scale = (96, 96)
 max_epochs, close_mosaic_epochs, val_interval = 1, 0, 1
 loader = dict(num_workers=0, persistent_workers=False)
@@ -199,16 +200,18 @@ test_dataloader = loader
 def test_mim_trains_and_tests_a_child_of_the_installed_config(
     installed, digits, tmp_path
 ):
+    """By MMYOLO's scripts, which `make install` lets read `mmyolo_mnv1::`, and ours."""
     (tmp_path / "child.py").write_text(f"{CHILD}data_root = {str(digits)!r}\n")
-    done = installed(MIM, "train", "mmyolo_mnv1", "child.py", cwd=tmp_path)
+    done = installed(MIM, "train", "mmyolo", "child.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert str(installed.package / ".mim/tools/train.py") in done.stdout
+    assert "mmyolo/.mim/tools/train.py" in done.stdout
     checkpoint = tmp_path / "work_dirs/child/epoch_1.pth"
     assert checkpoint.is_file()
     done = installed(
         *(MIM, "test", "mmyolo_mnv1", "child.py", "-C", checkpoint), cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert str(installed.package / ".mim/tools/test.py") in done.stdout
     assert "coco/bbox_mAP:" in done.stdout
 
 
@@ -277,7 +280,7 @@ def test_mim_unpacks_coco(installed, tmp_path):
             "_base_/yolo11_finetune.py",
             "classes = ('cat',)\nann_files = _base_.ann_files",
         ),
-        ("_base_/../yolo11_mnv1_m_lite.py", "train_dataloader = dict(batch_size=2)"),
+        ("yolo11_mnv1_m_lite.py", "train_dataloader = dict(batch_size=2)"),
         ("classification/mobilenet_v1_0.5_8xb32_in1k.py", "data = _base_.data"),
     ],
 )
@@ -291,12 +294,28 @@ def test_base_by_package_is_base_by_path(root, tmp_path, name, lines):
     assert texts[0] == texts[1]
 
 
-def test_unknown_base_ends_with_one_line(tmp_path):
+@pytest.mark.parametrize("name", ["none.py", "_base_/none.py"])
+def test_unknown_base_ends_with_one_line(tmp_path, name):
     path = tmp_path / "child.py"
-    path.write_text("_base_ = 'mmyolo_mnv1::_base_/none.py'\n")
-    with pytest.raises(InputError, match="configs/_base_/none.py") as error:
+    path.write_text(f"_base_ = 'mmyolo_mnv1::{name}'\n")
+    with pytest.raises(InputError, match=f"configs/{name}") as error:
         load_config(path)
     assert "\n" not in str(error.value)
+
+
+def test_every_process_reads_configs_by_name(python, tmp_path):
+    """The file in site-packages works in a process that imports MMEngine alone."""
+    path = write_pth(tmp_path)
+    (tmp_path / "child.py").write_text("_base_ = 'mmyolo_mnv1::yolo11_n.py'\nrho = 0.5")
+    code = """
+from mmengine.config import Config
+cfg = Config.fromfile("child.py")
+print(cfg.input_size, Config.fromfile("child.py").model.bbox_head.type)
+"""
+    done = python("-c", f"import site; site.addsitedir('.')\n{code}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "320 YOLO11Head"
+    path.unlink()
 
 
 def test_guard_is_for_the_pinned_mmyolo(root):

@@ -77,6 +77,8 @@ fi
 # MIM looks for packages in site-packages only; pip removes the link with the package.
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 ln -sfn "$PWD/mmyolo_mnv1" "$site/mmyolo_mnv1"
-echo mmyolo_mnv1,, >>"$site"/mmyolo_mnv1-*.dist-info/RECORD
+# And every process reads `_base_ = "mmyolo_mnv1::yolo11_mnv1_m.py"`.
+"$venv/bin/python" -m mmyolo_mnv1.environment.config_scope
+printf '%s,,\n' mmyolo_mnv1 mmyolo_mnv1_scope.pth >>"$site"/mmyolo_mnv1-*.dist-info/RECORD
 pip check
 echo "installed; \`make doctor\` checks it"

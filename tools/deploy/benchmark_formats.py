@@ -14,7 +14,7 @@ from mmyolo_mnv1.analysis.timing import LatencyPlan
 from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", help="config file of a detector with a test set")
     parser.add_argument("checkpoint", type=Path, help="its weights")
@@ -59,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     print(table.markdown())
     table.write(args.out, lambda: draw_formats(table))
+    return int(all("problem" in row for row in table.rows[1:]))
 
 
 if __name__ == "__main__":

@@ -94,7 +94,10 @@ def test_two_at_a_time_download_once(server):
 
 @pytest.mark.parametrize(
     ("file", "words"),
-    [("none", "HTTP 404 Not Found"), ("broken", "the transfer broke off 64000 bytes too early")],
+    [
+        ("none", "HTTP 404 Not Found"),
+        ("broken", "the transfer broke off 64000 bytes too early"),
+    ],
 )
 def test_nothing_is_left_of_a_failed_download(server, hub, file, words):
     url = f"{server}/{file}.pth"

@@ -141,8 +141,8 @@ def distillation_losses(
 ) -> dict[str, Tensor]:
     """Compare predictions of a student with those of a teacher.
 
-    Class scores are compared at every prior by cross entropy, distance distributions
-    by the Kullback-Leibler divergence, weighted by the teacher's best score.
+    Both are Kullback-Leibler divergences: of the class scores at every prior, and of
+    the distance distributions, there weighted by the teacher's best score.
 
     Args:
         student (tuple[Tensor, Tensor]): Class logits (N, P, C) and logits of the
@@ -157,7 +157,9 @@ def distillation_losses(
     scores, target = teacher[0].sigmoid(), teacher[1]
     weights = scores.amax(2)
     total = reduce_mean(weights.sum()).clamp(min=1)
-    loss_cls = F.binary_cross_entropy_with_logits(logits, scores, reduction="sum")
+    cross_entropy = F.binary_cross_entropy_with_logits
+    loss_cls = cross_entropy(logits, scores, reduction="sum")
+    loss_cls = loss_cls - cross_entropy(teacher[0], scores, reduction="sum")
     target = _fit_bins((target / TEMPERATURE).softmax(3), distances.shape[3])
     divergence = F.kl_div(
         (distances / TEMPERATURE).log_softmax(3), target, reduction="none"

@@ -17,8 +17,9 @@ def test_losses_are_least_for_the_teachers_predictions():
     teacher = torch.randn(2, 5, 3), torch.randn(2, 5, 4, 16)
     same = distillation_losses(teacher, teacher)
     other = distillation_losses((teacher[0] + 1, teacher[1].flip(3)), teacher)
-    assert same["loss_distill_dfl"].item() == pytest.approx(0, abs=1e-6)
-    assert all(other[name] > loss for name, loss in same.items())
+    for name, loss in same.items():
+        assert loss.item() == pytest.approx(0, abs=1e-5)
+        assert other[name] > 0.1
 
 
 def test_losses_are_weighted_by_the_teachers_score():

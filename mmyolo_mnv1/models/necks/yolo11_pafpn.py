@@ -109,9 +109,7 @@ class YOLO11PAFPN(YOLOv5PAFPN):
         in_channels = self.out_channels[idx] + self.out_channels[idx + 1]
         return self._merge_layer(in_channels, self.out_channels[idx + 1], c3k=is_last)
 
-    def _merge_layer(
-        self, in_channels: int, out_channels: int, c3k: bool
-    ) -> nn.Module:
+    def _merge_layer(self, in_channels: int, out_channels: int, c3k: bool) -> nn.Module:
         cfg = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
         if not self.csp:
             return conv3x3(in_channels, out_channels, self.separable, **cfg)

@@ -27,7 +27,7 @@ doctor: install  ## Check whether this environment can train
 
 DEMO := yolo11_mnv1_n_digits
 
-demo: install  ## Train, test and export a detector on the embedded data (5 minutes)
+demo: install  ## Train, test and export a detector on the embedded data (10 minutes)
 	$(RUN) tools/dataset_converters/make_digits.py --size 192
 	$(RUN) tools/quickstart.py data/digits --name $(DEMO)
 

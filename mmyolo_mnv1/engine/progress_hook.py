@@ -52,9 +52,10 @@ class ProgressHook(LoggerHook):
     def before_run(self, runner) -> None:
         """Start the progress line; leave only warnings of the log on the console."""
         super().before_run(runner)
-        self._console = Console(quiet=not is_main_process(), highlight=False)
+        is_main = is_main_process()
+        self._console = Console(quiet=not is_main, highlight=False)
         self._handlers = mute_console(runner.logger)
-        if self._console.is_interactive and not os.environ.get("CI"):
+        if is_main and self._console.is_interactive and not os.environ.get("CI"):
             self._start()
 
     def before_train(self, runner) -> None:

@@ -18,7 +18,6 @@ model = dict(scale="{scale}", backbone=dict(alpha={alpha}))
 img_scale = ({side}, {side})
 max_epochs = {epochs}
 data_root = "{root}/"
-ann_files = {files}
 classes = {classes}
 """
 BASE = "_base_/yolo11_mnv1_finetune.py"
@@ -145,7 +144,7 @@ def _config_text(project: Project) -> str:
     if not documents[roles["test"]]["annotations"]:  # photos without labels
         roles["test"] = roles["val"]
     categories = documents[roles["train"]]["categories"]
-    names = {role: f"annotations/{split}.json" for role, split in roles.items()}
+    classes = [json.dumps(c["name"], ensure_ascii=False) for c in categories]
     is_checkout = (project.config.parent / BASE).is_file()
     text = CONFIG.format(
         data=project.data,
@@ -155,11 +154,12 @@ def _config_text(project: Project) -> str:
         side=project.img_scale,
         epochs=project.epochs,
         root=project.data_root.as_posix(),
-        files=f"dict({', '.join(f'{k}={v!r}' for k, v in names.items())})".replace(
-            "'", '"'
-        ),
-        classes=json.dumps([c["name"] for c in categories], ensure_ascii=False),
+        classes=f"({', '.join(classes)}{',' * (len(classes) == 1)})",
     )
+    usual = dict(train="train", val="val", test="val")
+    if named := {role: split for role, split in roles.items() if split != usual[role]}:
+        files = [f'{role}="annotations/{split}.json"' for role, split in named.items()]
+        text += f"ann_files = dict({', '.join(files)})\n"
     if project.pretrained:
         none = project.pretrained.lower() == "none"
         text += f"pretrained = {None if none else json.dumps(project.pretrained)}\n"

@@ -73,7 +73,7 @@ def test_config_is_short_and_says_what_was_chosen(checkout):
     cfg = load_config(project.config)
     assert cfg.model.scale == "s" and cfg.model.backbone.alpha == 0.5
     assert cfg.max_epochs == 7 and cfg.input_scale == (64, 64)
-    assert cfg.classes == ["cat"] and cfg.pretrained.startswith("timm://")
+    assert cfg.classes == ("cat",) and cfg.pretrained.startswith("timm://")
     assert cfg.ann_paths["test"] == "data/shots/annotations/test.json"
     for split, count in (("train", 12), ("val", 3), ("test", 2)):
         document = json.loads((checkout / cfg.ann_paths[split]).read_text())

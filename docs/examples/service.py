@@ -23,7 +23,7 @@ from mmyolo_mnv1.deploy.runtime.images import decode_image  # noqa: E402
 async def lifespan(app: FastAPI):
     """Load the model once."""
     score = float(os.environ.get("SCORE", 0.25))
-    app.state.detector = Detector(os.environ["MODEL"], score_threshold=score)
+    app.state.detector = Detector(os.environ["MODEL"], score)
     app.state.photos = 0
     with ThreadPoolExecutor(WORKERS) as app.state.pool:
         yield
@@ -35,7 +35,7 @@ app = FastAPI(title="mmyolo-mnv1", lifespan=lifespan)
 @app.get("/health")
 async def health() -> dict:
     """Whether the service runs, and how many photos it has."""
-    return dict(status="ok", photos=app.state.photos)
+    return {"status": "ok", "photos": app.state.photos}
 
 
 @app.post("/detect")
@@ -59,5 +59,5 @@ async def detect(request: Request) -> list[dict]:
 
 
 def _detect(data: bytearray) -> list[dict]:
-    image = decode_image(np.frombuffer(data, np.uint8), "body")
-    return app.state.detector(image).to_coco(image_id=1)
+    photo = decode_image(np.frombuffer(data, np.uint8), "body")
+    return app.state.detector(photo).to_coco(image_id=1)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 from mmengine.dist import get_world_size, is_main_process
@@ -62,7 +63,9 @@ class ProgressHook(LoggerHook):
         """Print where the log is, and from which epoch training continues."""
         self._training = True
         start = f" from epoch {runner.epoch + 1}" if runner.iter else ""
-        self._print(f"training{start}; log: {runner.logger.log_file}")
+        log = Path(runner.logger.log_file)
+        log = log.relative_to(Path.cwd()) if log.is_relative_to(Path.cwd()) else log
+        self._print(f"training{start}; log: {log}")
 
     def before_train_epoch(self, runner) -> None:
         """Begin the progress of an epoch."""

@@ -57,8 +57,8 @@ class LateConfig(Config):
     def pretty_text(self) -> str:
         """See :attr:`mmengine.config.Config.pretty_text`.
 
-        YAPF needs a second for a config, and MMEngine calls it for every checkpoint: the
-        text of the last config is kept.
+        The text of the last config is kept: YAPF needs a second for one, and MMEngine
+        formats it for every checkpoint.
         """
         values = repr(self.to_dict())
         if values not in _pretty_texts:

@@ -5,6 +5,7 @@ and of the thread pools.
 """
 
 import multiprocessing
+import os
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -44,10 +45,13 @@ class Worker:
     """
 
     def __init__(self, task: Task) -> None:
-        # Forked from a server that has imported these modules, and nothing else.
-        context = multiprocessing.get_context("forkserver")
-        modules = ["mmyolo_mnv1.registration", type(task).__module__]
-        context.set_forkserver_preload(modules)
+        # Forked from a server that has imported these modules, and nothing else. A
+        # measuring process has too, until its task is prepared.
+        nested = multiprocessing.parent_process() is not None
+        context = multiprocessing.get_context("fork" if nested else "forkserver")
+        if not nested:
+            modules = ["mmyolo_mnv1.registration", type(task).__module__]
+            context.set_forkserver_preload(modules)
         self._connection, other = context.Pipe()
         # Not a daemon, so that it may start data loaders; closing the pipe ends it.
         self._process = context.Process(target=serve, args=(task, other))
@@ -101,6 +105,8 @@ def workers(
 ) -> Iterator[dict[Key, Worker]]:
     """Prepared measuring processes; they end with the block.
 
+    As many as there are cores are prepared at a time, which bounds the memory.
+
     Args:
         tasks (Mapping): Tasks by name.
         kind (type[Worker]): Class of the processes. Defaults to :class:`Worker`.
@@ -108,10 +114,13 @@ def workers(
     Raises:
         InputError: If a task cannot be done.
     """
-    started = {name: kind(task) for name, task in tasks.items()}
+    started: dict[Key, Worker] = {}
+    names, cores = list(tasks), os.cpu_count() or 1
     try:
-        for worker in tqdm(started.values(), "preparing", disable=None):
-            worker.wait()
+        for index, name in enumerate(tqdm(names, "preparing", disable=None)):
+            for each in names[len(started) : index + cores]:
+                started[each] = kind(tasks[each])
+            started[name].wait()
         yield started
     finally:
         for worker in started.values():

@@ -22,7 +22,6 @@ from ..runtime.processing import letterbox, normalise
 from ..runtime.sources import read_image
 from .quiet import quiet
 
-
 RANKING_IMAGES = 100  # validation images by which NNCF ranks the layers, at most
 
 

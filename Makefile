@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 PEER := ultralytics==8.4.190
 
 .DEFAULT_GOAL := help
-.PHONY: help install peers doctor demo page test test-quick lint format docs docs-serve clean
+.PHONY: help install peers doctor demo weights page test test-quick lint format docs docs-serve clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -27,6 +27,11 @@ doctor: install  ## Check whether this environment can train
 
 demo: install  ## Train, evaluate and draw a detector on the embedded data (10 minutes)
 	$(RUN) tools/misc/demo.py
+
+weights: install  ## Download common pretrained weights, for a machine without network
+	for name in timm://mobilenetv1_100.ra4_e3600_r224_in1k \
+		ultralytics://yolo11n.pt ultralytics://yolo11s.pt ultralytics://yolo11m.pt; \
+		do $(RUN) tools/model_converters/convert_weights.py $$name || exit 1; done
 
 page: install  ## Build a web page of the demo's detector in work_dirs/page
 	$(RUN) tools/deploy/export.py configs/yolo11_mnv1_n_digits.py \

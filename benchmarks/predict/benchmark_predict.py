@@ -32,7 +32,7 @@ from mmyolo_mnv1.deploy.export.formats import ExportPlan, disk_size, export_dete
 from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 
 #: Default configs of --int8: the reference, and those that are quantised.
-INT8 = [f"configs/yolo11_{name}.py" for name in ("m", "mnv1_m", "mnv1_m_relu")]
+INT8 = [f"configs/{n}.py" for n in ("yolo11_m", "yolo11_mnv1_m", "ablation/silu_m")]
 COLUMNS = (
     Column("what", "what"),
     Column("model", "model"),
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=INT8,
         metavar="CONFIG",
         help="the reference, and those that are quantised; "
-        "default: yolo11_m, yolo11_mnv1_m, yolo11_mnv1_m_relu",
+        "default: yolo11_m, yolo11_mnv1_m, ablation/silu_m",
     )
     parser.add_argument(
         "--threads", type=int, default=available_threads(), help="default: all cores"

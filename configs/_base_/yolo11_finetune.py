@@ -1,5 +1,5 @@
-# YOLO11m on a small dataset at 320 px, 40 epochs. A child sets data_root and classes. It
-# starts from COCO weights.
+# YOLO11m on a small dataset at 320 px, 40 epochs, from COCO weights. A child sets
+# data_root and classes.
 _base_ = [
     "./models/yolo11.py",
     "./datasets/detection.py",

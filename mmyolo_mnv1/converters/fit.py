@@ -17,7 +17,7 @@ def fit_to_detector(
     """Fit converted weights to a detector; other checkpoints are returned unchanged.
 
     The channels of a wider MobileNetV1 are pruned to those of the detector; see
-    :func:`.narrow.narrow`.
+    :func:`.narrow.narrow`. Neck and head keep the weights that they have.
 
     Args:
         checkpoint (Any): Result of :func:`.loading.load`.
@@ -41,7 +41,7 @@ def fit_to_detector(
             "pretrained to weights of that family, or to None"
         )
     if "scale" not in meta:
-        return _fit_width(checkpoint, model.backbone, address)
+        return _fit_width(checkpoint, model, address)
     scale = model_cfg.get("scale") or "m"
     if meta["scale"] != scale:
         raise InputError(
@@ -51,27 +51,30 @@ def fit_to_detector(
     return checkpoint
 
 
-def _fit_width(checkpoint: dict, backbone: nn.Module, address: str) -> dict:
-    """Prune a MobileNetV1 classifier to the widths of a backbone."""
-    tensors, meta = checkpoint["state_dict"], checkpoint["meta"]["backbone"]
+def _fit_width(checkpoint: dict, model: nn.Module, address: str) -> dict:
+    """Prune a MobileNetV1 classifier to the widths of a detector's backbone.
+
+    The state dict that is returned has the detector's own neck and head.
+    """
+    tensors, meta = checkpoint["state_dict"], checkpoint["meta"]
+    alpha, text = meta["backbone"]["alpha"], f"MobileNetV1 of {meta['source']}"
     widths = {
         f"backbone.{name.removesuffix(WEIGHT)}": len(tensor)
-        for name, tensor in backbone.state_dict().items()
+        for name, tensor in model.backbone.state_dict().items()
         if name.endswith(WEIGHT)
     }
     given = {name: len(tensors.get(f"{name}{WEIGHT}", ())) for name in widths}
-    if given == widths:
-        return checkpoint
     if any(given[name] < width for name, width in widths.items()):
         raise InputError(
-            f"{address} has weights of alpha {meta['alpha']:g} and model.backbone is "
-            "wider, or has more layers: choose weights of a larger alpha, or set "
-            "pretrained = None"
+            f"{address} has weights of alpha {alpha:g} and model.backbone is wider, or "
+            "has more layers: choose weights of a larger alpha, or set pretrained = "
+            "None"
         )
+    if given != widths:
+        tensors = narrow(tensors, widths, meta["backbone"]["act_cfg"]["type"])
+        text += f", narrowed from alpha {alpha:g} to {model.backbone.alpha:g}"
     print_log(
-        f"{address}: narrowed from alpha {meta['alpha']:g} to {backbone.alpha:g}, by "
-        "the importance of the channels",
-        logger="current",
+        f"{address}: {text}; neck and head start from random weights", logger="current"
     )
-    tensors = narrow(tensors, widths, meta["act_cfg"]["type"])
-    return dict(checkpoint, state_dict=tensors)
+    backbone = {k: t for k, t in tensors.items() if k.startswith("backbone.")}
+    return dict(checkpoint, state_dict={**model.state_dict(), **backbone})

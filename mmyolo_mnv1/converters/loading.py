@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..version import __version__
 from ..weights import compare_tensors, load_checkpoint, load_tensors, save_checkpoint
-from ..weights.download import is_downloaded, local_file
+from ..weights.download import is_downloaded, local_file, locked
 from ..weights.origins import MMPRETRAIN, TIMM, ULTRALYTICS, expected_part, find_origin
 from .mobilenet_v1 import classifier_meta, tensor_shapes
 from .tf_slim import tf_slim_to_mmyolo
@@ -20,8 +20,8 @@ from .ultralytics import is_ultralytics, read_ultralytics, ultralytics_to_mmyolo
 def load(address: str | Path, map_location: Any = "cpu") -> Any:
     """Load weights by name, web address or path, without running code in the file.
 
-    Weights of timm, TF-slim and Ultralytics are converted. For a download the result is
-    kept beside it.
+    Weights of timm, TF-slim, Zehaos and Ultralytics are converted. For a download the
+    result is kept beside it.
 
     Args:
         address (str or Path): See :func:`.download.local_file`.
@@ -38,11 +38,12 @@ def load(address: str | Path, map_location: Any = "cpu") -> Any:
     if not is_downloaded(path):
         return _convert(path, map_location)
     converted = path.with_name(f"{path.name}.mmyolo_mnv1-{__version__}.pth")
-    if not converted.is_file():
-        checkpoint = _convert(path, map_location)
-        if not _is_converted(checkpoint):
-            return checkpoint
-        save_checkpoint(checkpoint["state_dict"], checkpoint["meta"], converted)
+    with locked(path):
+        if not converted.is_file():
+            checkpoint = _convert(path, map_location)
+            if not _is_converted(checkpoint):
+                return checkpoint
+            save_checkpoint(checkpoint["state_dict"], checkpoint["meta"], converted)
     return load_checkpoint(converted, map_location)
 
 
@@ -58,8 +59,8 @@ def load_converted(address: str) -> dict:
     checkpoint = load(address)
     if not _is_converted(checkpoint):
         raise InputError(
-            f"{address} holds no state dict of Ultralytics' YOLO11, nor of a MobileNetV1 "
-            "classifier of timm, TF-slim or Zehaos: give one of these"
+            f"{address} holds no state dict of YOLO11 by Ultralytics, nor of a "
+            "MobileNetV1 classifier of timm, TF-slim or Zehaos: give one of these"
         )
     return checkpoint
 

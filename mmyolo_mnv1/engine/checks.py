@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from ..errors import InputError
+from ..weights.download import NAME_SCHEMES, WEB_SCHEMES, local_file
 
 #: Module that a visualisation backend of MMEngine needs, if it is not installed.
 VIS_BACKENDS = dict(
@@ -28,13 +29,16 @@ LOST = dict(
 
 
 def check_files(cfg: Config) -> None:
-    """Refuse a checkpoint file of the config that does not exist.
+    """Refuse a checkpoint file of the config that does not exist; download others.
 
     Raises:
-        InputError: Naming the field and the file.
+        InputError: Naming the field and the file, or if a name or web address cannot be
+            downloaded.
     """
     for place, path in _named_checkpoints(cfg):
-        if path and "://" not in path and not is_file(path):
+        if path and path.startswith((*NAME_SCHEMES, *WEB_SCHEMES)):
+            local_file(path)
+        elif path and "://" not in path and not is_file(path):
             raise InputError(
                 f"{place} is {path}, which is not found: correct the path or "
                 "leave it out"

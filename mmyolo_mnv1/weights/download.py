@@ -103,7 +103,7 @@ def local_file(address: str) -> Path:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
+        with locked(path):
             if not path.is_file():
                 with replacing(path) as temporary:
                     _download(wanted, temporary)
@@ -114,9 +114,14 @@ def local_file(address: str) -> Path:
             problem = f"{wanted.url} cannot be downloaded ({_reason(e)})"
         raise InputError(
             f"{problem}: put the file there as {path}, or as {path.name} into a "
-            f"folder that {FOLDER} names; pretrained = None trains without"
+            f"folder that {FOLDER} names; pretrained = None trains from scratch"
         ) from None
     return path
+
+
+def locked(path: Path) -> FileLock:
+    """Context manager: one process at a time works on a download."""
+    return FileLock(f"{path}.lock")
 
 
 def is_downloaded(path: Path) -> bool:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.runner import load_checkpoint
 from mmyolo.registry import MODELS
 from safetensors.torch import save_file
 
+from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.converters.tf_slim import tf_slim_to_mmyolo
 from mmyolo_mnv1.converters.timm import timm_to_mmyolo
 from mmyolo_mnv1.errors import InputError
@@ -96,16 +98,17 @@ def test_printed_config_gives_a_detector_with_the_weights(root, tool, tmp_path, 
         source = tmp_path / "w.npz"
         np.savez(source, **as_tf_slim(original))
     converted = tmp_path / "new" / "converted.pth"
-    done = tool(f"tools/model_converters/{kind}_to_mmyolo.py", source, converted)
+    done = tool("tools/model_converters/convert_weights.py", source, converted)
     assert done.returncode == 0, done.stderr
-    first, lines = done.stdout.split("\n", 1)
+    first, _, *lines = done.stdout.splitlines()
     assert "alpha 0.25, 11 classes" in first
 
     base = root / "configs/yolo11_mnv1_m.py"
     config = tmp_path / "config.py"
-    config.write_text(f"_base_ = {str(base)!r}\n{lines}")
-    detector = MODELS.build(Config.fromfile(config).model)
-    detector.init_weights()
+    config.write_text("\n".join([f"_base_ = {str(base)!r}", *lines]))
+    cfg = Config.fromfile(config)
+    detector = MODELS.build(cfg.model)
+    load_checkpoint(detector, cfg.load_from)
     loaded = detector.backbone.state_dict()
     expected = {k: v for k, v in original.items() if k.startswith("backbone.")}
     assert_same({f"backbone.{k}": v for k, v in loaded.items()}, expected)
@@ -113,20 +116,26 @@ def test_printed_config_gives_a_detector_with_the_weights(root, tool, tmp_path, 
     assert isinstance(detector.backbone.stem.activate, torch.nn.ReLU6)
 
 
-def test_in1k_config_agrees_with_tf_slim_except_for_padding(root, tmp_path):
-    np.savez(tmp_path / "w.npz", **as_tf_slim(random_classifier(1.0, 11)))
-    meta = tf_slim_to_mmyolo(tmp_path / "w.npz")[1]
-    cfg = Config.fromfile(root / "configs/yolo11_mnv1_m_in1k.py").model.to_dict()
-    pretrained = cfg["backbone"].pop("init_cfg")
-    assert pretrained["type"] == "Pretrained" and pretrained["prefix"] == "backbone."
-    assert meta["backbone"].pop("conv_cfg") == dict(type="Conv2dAdaptivePadding")
-    assert cfg["backbone"] == meta["backbone"]
-    assert cfg["data_preprocessor"].items() >= meta["data_preprocessor"].items()
+@pytest.mark.parametrize("kind", ["tf_slim", "timm"])
+def test_config_agrees_with_the_weights_except_for_padding(root, tmp_path, kind):
+    original = random_classifier(1.0, 11)
+    path = tmp_path / ("w.npz" if kind == "tf_slim" else "w.safetensors")
+    if kind == "tf_slim":
+        np.savez(path, **as_tf_slim(original))
+        meta = tf_slim_to_mmyolo(path)[1]
+    else:
+        save_file(as_timm(original), path)
+        meta = timm_to_mmyolo(path)[1]
+    cfg = load_config(root / "configs/yolo11_mnv1_m.py", dict(pretrained=str(path)))
+    del meta["backbone"]["conv_cfg"]
+    assert cfg.model.backbone.to_dict() == meta["backbone"]
+    pixels = cfg.model.data_preprocessor.to_dict()
+    assert pixels.items() >= meta["data_preprocessor"].items()
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_in1k_detector_gets_rgb_from_minus_one_to_one(root, training):
-    cfg = Config.fromfile(root / "configs/yolo11_mnv1_m_in1k.py").model
+    cfg = load_config(root / "configs/yolo11_mnv1_n_bccd_in1k.py").model
     preprocessor = MODELS.build(cfg.data_preprocessor)
     bgr = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8)
     if training:

@@ -268,9 +268,8 @@ def test_refuses_configs(model, root, tmp_path):
 
 def test_preprocessing_of_other_statistics(root, tmp_path):
     """Mean and deviation of ImageNet's weights reach the file."""
-    cfg = load_config(root / "configs/yolo11_mnv1_m_in1k.py", {"model.scale": "n"})
-    cfg.model.backbone.alpha = 0.25
-    cfg.model.backbone.init_cfg = None
+    options = {"pretrained": "w.npz", "model.backbone.alpha": 0.25}
+    cfg = load_config(root / "configs/yolo11_mnv1_n.py", options)
     weights = write_weights(cfg, tmp_path / "weights.pth", [(96, 96)])
     plan = ExportPlan(["onnx"], shape=(96, 96))
     detector = Detector(export_detector(cfg, weights, tmp_path, plan)["onnx"])

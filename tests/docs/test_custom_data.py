@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
+from mmyolo_mnv1.weights.download import NAMED
+from tests.helpers.mobilenet_layouts import as_timm, random_classifier
 
 NAMES = ("cat", "dog")
+PRETRAINED = "timm://mobilenetv1_100.ra4_e3600_r224_in1k"
 
 
 @pytest.fixture
@@ -33,6 +38,9 @@ def workplace(root, digits, tmp_path) -> Path:
             write_yolo(tmp_path / "photos/yolo", split, name, photo, boxes)
             write_voc(tmp_path / "photos/voc", split, name, photo, boxes)
             write_labelme(tmp_path / "photos/labelme", name, photo, boxes)
+    weights = tmp_path / "weights" / NAMED[PRETRAINED].file  # in place of timm's
+    weights.parent.mkdir()
+    save_file(as_timm(random_classifier(1.0, 3)), weights)
     (tmp_path / "photos/yolo/data.yaml").write_text(
         "train: images/train\nval: images/val\nnames: [cat, dog]\n"
     )
@@ -98,7 +106,11 @@ def test_every_command(root, workplace):
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", block],
             cwd=workplace,
-            env=dict(os.environ, MPLBACKEND="Agg"),
+            env=dict(
+                os.environ,
+                MPLBACKEND="Agg",
+                MMYOLO_MNV1_WEIGHTS=str(workplace / "weights"),
+            ),
             capture_output=True,
             text=True,
         )

@@ -1,8 +1,8 @@
 """Download weights and convert them to MMYOLO; print the lines of a config.
 
-SRC is a name (timm://…, ultralytics://…), a web address, or a file of Ultralytics' YOLO11
-(.pt), timm (.safetensors, .pth), TF-slim or Zehaos/MobileNet (.npz, model.ckpt). No
-code in a file is run.
+SRC is a name (timm://…, ultralytics://…), a web address, or a file: YOLO11 of
+Ultralytics (.pt), MobileNetV1 of timm (.safetensors, .pth), TF-slim or Zehaos/MobileNet
+(.npz, model.ckpt). No code in a file is run.
 """
 
 import argparse

@@ -38,8 +38,7 @@ class MobileNetV1(BaseBackbone):
             Defaults to the paper's, ((1024, 2), (1024, 1)).
         conv_cfg (dict, optional): Convolution type. Defaults to None, Conv2d.
         norm_cfg (dict): Normalisation. Defaults to YOLO's BN.
-        act_cfg (dict): Activation. Defaults to ReLU, the paper's; the detectors'
-            configs set SiLU.
+        act_cfg (dict): Activation. Defaults to ReLU, the paper's.
         norm_eval (bool): Whether BN always uses its running statistics.
             Defaults to False.
         init_cfg (dict or list[dict], optional): Initialisation. Defaults to PyTorch's

@@ -1,0 +1,1 @@
+../../../../tools/model_converters/tf_slim_to_mmyolo.py

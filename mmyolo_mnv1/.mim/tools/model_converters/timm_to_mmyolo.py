@@ -1,0 +1,1 @@
+../../../../tools/model_converters/timm_to_mmyolo.py

@@ -1,0 +1,1 @@
+../../../../tools/model_converters/ultralytics_to_mmyolo.py

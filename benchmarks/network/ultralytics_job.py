@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from mmyolo_mnv1.analysis.complexity import measure_complexity
 from mmyolo_mnv1.analysis.latency_job import LatencyJob
 from mmyolo_mnv1.analysis.subject import Subject
 from mmyolo_mnv1.analysis.worker import Runs
+from mmyolo_mnv1.compat import flop_counter
 from mmyolo_mnv1.config import input_shape, load_config
 
 
@@ -70,5 +70,15 @@ class CountJob(NamedTuple):
 
         cfg = load_config(self.config, dict(self.options))
         network = build_untrained(cfg, self.family).fuse(verbose=False)
-        counts = measure_complexity(network, input_shape(cfg))
-        return {}, {key: counts[key] for key in counts if key != "by_part"}
+        params = sum(parameter.numel() for parameter in network.parameters())
+        with torch.no_grad(), flop_counter(network) as counter:
+            network(torch.zeros(1, 3, *input_shape(cfg)))
+        flops = counter.get_flop_counts()["Global"]
+        total = sum(flops.values())
+        return {}, dict(
+            params=params,
+            params_fused=params,
+            conv_macs=flops[torch.ops.aten.convolution] // 2,
+            macs=total // 2,
+            flops=total,
+        )

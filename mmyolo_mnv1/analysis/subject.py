@@ -110,7 +110,7 @@ def _build_untrained(cfg: Config) -> nn.Module:
     return detector
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: Ultralytics' head keeps tensors
 def set_bn_statistics(detector: nn.Module, images: torch.Tensor) -> None:
     """Set the statistics of each BN to those of its input for these images."""
 

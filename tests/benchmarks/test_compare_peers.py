@@ -9,7 +9,7 @@ import torch
 from matplotlib import pyplot as plt
 
 from benchmarks.network.compare_peers import compare_peers
-from benchmarks.network.ultralytics_job import NETWORK_PEERS
+from benchmarks.network.ultralytics_job import NETWORK_PEERS, CountJob, NetworkPeer
 from mmyolo_mnv1.analysis.compare import load_models
 from mmyolo_mnv1.analysis.compare_figure import draw_comparison
 from mmyolo_mnv1.analysis.subject import Subject
@@ -45,6 +45,20 @@ def test_peer_has_our_weights(ultralytics, configs):
         torch.testing.assert_close(
             scores, peers_scores.transpose(1, 2), atol=1e-5, rtol=0
         )
+
+
+def test_network_of_another_family(ultralytics, configs):
+    """Counted, and traceable, as the export needs it."""
+    from benchmarks.network.ultralytics_network import build_ultralytics
+
+    _, counts = CountJob(configs[0], SMALL, "yolov8").prepare()
+    assert counts["params"] == counts["params_fused"] > 3e6
+    assert 0.09e9 < counts["conv_macs"] == counts["macs"] == counts["flops"] / 2 < 0.1e9
+    subject = Subject(load_config(configs[0], SMALL))
+    peer = build_ultralytics(subject, NetworkPeer(family="yolov8"))
+    assert sum(p.numel() for p in peer.parameters()) == counts["params"]
+    boxes, scores = torch.jit.trace(peer, subject.images)(subject.images)
+    assert boxes.shape == (1, 4, 189) and scores.shape == (1, 3, 189)
 
 
 def test_table_and_picture(ultralytics, configs, tmp_path):

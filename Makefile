@@ -25,11 +25,12 @@ peers: install  ## Install a second Ultralytics for the duel (PEER=ultralytics==
 doctor: install  ## Check whether this environment can train
 	$(RUN) -m mmyolo_mnv1.environment.doctor
 
-DEMO := yolo11_mnv1_n_digits
+DEMO := work_dirs/demo
 
 demo: install  ## Train, test and export a detector on the embedded data (10 minutes)
 	$(RUN) tools/dataset_converters/make_digits.py --size 192
-	$(RUN) tools/quickstart.py data/digits --name $(DEMO)
+	$(RUN) tools/quickstart.py data/digits --name yolo11_mnv1_n_digits \
+		--work-dir $(DEMO)
 
 weights: install  ## Download common pretrained weights, for a machine without network
 	for name in timm://mobilenetv1_100.ra4_e3600_r224_in1k \
@@ -37,7 +38,7 @@ weights: install  ## Download common pretrained weights, for a machine without n
 		do $(RUN) tools/model_converters/convert_weights.py $$name || exit 1; done
 
 page: install  ## Build a web page of the demo's detector in work_dirs/page
-	$(RUN) tools/misc/build_page.py work_dirs/$(DEMO)/exported/$(DEMO).onnx
+	$(RUN) tools/misc/build_page.py $(DEMO)/exported/yolo11_mnv1_n_digits.onnx
 
 test: install  ## Run all tests
 	$(PYTEST)
@@ -61,4 +62,4 @@ docs-serve: install  ## Serve the documentation on http://127.0.0.1:8000
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs serve
 
 clean:  ## Remove the environment and what demo, docs and tests wrote
-	rm -rf .venv work_dirs/$(DEMO) work_dirs/site data/digits
+	rm -rf .venv $(DEMO) work_dirs/site data/digits

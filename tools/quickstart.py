@@ -26,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--pretrained", help="weights: a name, a file, or none; default: the config's"
     )
+    parser.add_argument(
+        "--work-dir", type=Path, dest="out", help="default: work_dirs/NAME"
+    )
     parser.add_argument("--seed", type=int, help="of the split; default: 0")
     options = vars(parser.parse_args(argv))
     project = Project(**{"name": project_name(options["data"]), **options})

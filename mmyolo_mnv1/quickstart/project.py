@@ -39,6 +39,7 @@ class Project(NamedTuple):
         pretrained (str, optional): Name or file of weights, or ``none``. Defaults to
             None, the weights of the base config.
         seed (int): Seed of the split. Defaults to 0.
+        out (Path, optional): Work directory. Defaults to None, ``work_dirs/NAME``.
     """
 
     data: Path
@@ -50,6 +51,7 @@ class Project(NamedTuple):
     img_scale: int = 320
     pretrained: str | None = None
     seed: int = 0
+    out: Path | None = None
 
     def check(self) -> None:
         """Check the settings before anything is written.
@@ -84,7 +86,7 @@ class Project(NamedTuple):
     @property
     def work_dir(self) -> Path:
         """Folder of checkpoints, logs, pictures and exported files."""
-        return Path("work_dirs") / self.name
+        return self.out or Path("work_dirs") / self.name
 
 
 def project_name(data: Path) -> str:

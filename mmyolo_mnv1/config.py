@@ -148,7 +148,10 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
         raise InputError(f"config {path} not found")
     try:  # a config is a program: any exception is possible
         with defer_late_values():
-            cfg = Config.fromfile(path)
+            try:
+                cfg = Config.fromfile(path)
+            except SystemError:  # ast.parse in CPython 3.11 (gh-106905), by chance
+                cfg = Config.fromfile(path)
             cfg.merge_from_dict(options or {})
     except Exception as e:
         line = (str(e).splitlines() or [""])[0]

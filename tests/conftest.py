@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
@@ -46,10 +47,10 @@ def launcher_variables():
 
 
 @pytest.fixture(autouse=True)
-def visualizers():
-    """Remove visualizers, which MMEngine keeps by name with their folders."""
+def loggers_and_visualizers():
+    """Remove what MMEngine keeps by name, with the folder that it writes to."""
     yield
-    classes = [Visualizer]
+    classes = [Visualizer, MMLogger]
     for cls in classes:
         cls._instance_dict.clear()
         classes += cls.__subclasses__()

@@ -140,7 +140,7 @@ def difference(checkpoint: Any, model_cfg: dict) -> str:
     given, own = (_facts(config or {}) for config in (meta, model_cfg))
     if isinstance(meta, dict) and "sppf_act" in meta:  # of Ultralytics
         given["neck.sppf_act"] = meta["sppf_act"]
-        own["neck.sppf_act"] = model_cfg["neck"].get("sppf_act", True)
+        own["neck.sppf_act"] = model_cfg.get("neck", {}).get("sppf_act", True)
     return "; ".join(
         f"{name} was {given[name]} in their training and is {own[name]} here"
         for name in given
@@ -179,7 +179,7 @@ def _convert(path: Path, map_location: Any) -> Any:
         origin = find_origin(tensors) if isinstance(tensors, dict) else None
         if origin is TIMM:
             state_dict, meta = timm_to_mmyolo(path)
-        elif origin is ULTRALYTICS:
+        elif origin is ULTRALYTICS and "meta" not in checkpoint:
             state_dict, meta = ultralytics_to_mmyolo(read_ultralytics(path))
         elif _is_classifier(tensors) and not _is_converted(checkpoint):
             state_dict, meta = tensors, classifier_meta(path, tensors, MMPRETRAIN)

@@ -4,12 +4,13 @@ The loader of onedl-mmengine unpickles a file that PyTorch's ``weights_only`` re
 that of upstream MMEngine does so before PyTorch 2.6.
 """
 
-import warnings
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 
 from ..errors import InputError
@@ -58,7 +59,8 @@ def checkpoint_loaders(
         except InputError:
             if not allow_unsafe:
                 raise
-            warnings.warn(f"{OPTION}: code in {filename} may be run", stacklevel=2)
+            warning = f"{OPTION}: code in {filename} may be run"
+            print_log(warning, "current", logging.WARNING)
             path = local_file(filename)
             checkpoint = torch.load(path, map_location=map_location, weights_only=False)
         return fit(checkpoint, filename) if fit else checkpoint

@@ -106,10 +106,12 @@ class ProgressHook(LoggerHook):
             self._update(batch_idx, _last_map(runner) if self._training else "")
 
     def after_val_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
-        """Log as the parent does; add the mAP to the line of the epoch."""
+        """Log as the parent does; add mAP, or a classifier's metrics, to the line."""
         super().after_val_epoch(runner, metrics)
         if self._training:
-            self._line += f"  {_last_map(runner, mark_best=True)}"
+            others = [f"{name} {value:.1f}" for name, value in (metrics or {}).items()]
+            shown = _last_map(runner, mark_best=True) or "  ".join(others)
+            self._line += f"  {shown}"
         else:
             self._print_metrics(runner.val_evaluator, metrics)
 

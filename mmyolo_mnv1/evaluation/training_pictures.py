@@ -48,7 +48,8 @@ class TrainingPicturesHook(Hook):
     ) -> None:
         """Keep the detections in the first images."""
         if self._training:
-            self._samples += (outputs or ())[: self.images - len(self._samples)]
+            found = [each for each in outputs or () if "pred_instances" in each]
+            self._samples += found[: self.images - len(self._samples)]
 
     def after_val_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
         """Draw both pictures; a problem ends in a warning."""
@@ -62,7 +63,8 @@ class TrainingPicturesHook(Hook):
                 detections_cell(read_image(sample.img_path), sample, classes)
                 for sample in samples
             ]
-            save_grid(cells, work_dir / "detections.png", columns=4)
+            if cells:  # a classifier has none
+                save_grid(cells, work_dir / "detections.png", columns=4)
             draw_curves(work_dir, work_dir / "curves.png")
         except (InputError, ValueError) as e:
             runner.logger.warning(f"no pictures of this validation: {e}")

@@ -77,8 +77,8 @@ def test_both_sides_train_and_resume(ultralytics, root, options, tmp_path):
         assert set(curve[1]) == {"val_mAP", "val_mAP50"}
         assert {*curve[1], "test_mAP", "test_mAP50"} == set(curve[3])
         assert [p.name for p in folder.glob("epoch_*.pth")] == ["epoch_3.pth"]
-        log = (folder / "train.log").read_text()
-        assert "esum" in log  # resumed, resuming
+        logs = [folder / "train.log", *folder.glob("*/*.log")]
+        assert any("esum" in p.read_text() for p in logs)  # resumed, resuming
     ours, peer = table.rows
     assert (ours["model"], peer["model"]) == ("yolo11_n_digits", "ultralytics")
     assert ours["epoch_seconds"] > 0 and "catch_up" in ours and "catch_up" not in peer
@@ -181,7 +181,7 @@ def test_ultralytics_detector_finds_the_same_boxes(ultralytics, root):
         batch = dict(inputs=[photo], data_samples=[sample])
         found.append(model.test_step(batch)[0].pred_instances)
     assert len(found[0]) == len(found[1]) == 300
-    torch.testing.assert_close(found[0].scores, found[1].scores, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found[0].scores, found[1].scores, atol=5e-5, rtol=0)
     first, second = (
         torch.cat([each.labels[:, None], each.scores[:, None], each.bboxes], 1)
         for each in found

@@ -47,7 +47,7 @@ def test_names_say_what_is_in_them():
         assert cfg.model.backbone.type == expected[family]
         variants = (rest or "").split("_")
         if family == "yolo11_mnv1":
-            activation = "ReLU6" if variants[-1] == "in1k" else "ReLU"
+            activation = "ReLU6" if cfg.pretrained else "ReLU"
             assert cfg.model.backbone.act_cfg.type == activation
         for variant in variants:
             if number := re.fullmatch(r"a(\d{3})", variant):

@@ -100,7 +100,8 @@ def test_evaluation_is_that_of_the_training_environment(annotated):
     results = [evaluate(d, [str(annotated.parent)], annotated) for d in (plain, tiled)]
     assert results[0].figures["mAP_s"] == 0 and results[1].figures["mAP_s"] > 0.7
     coco = COCO(annotated)
-    truth = GroundTruth(str(annotated), coco, ("red", "green"), [7, 3], {})
+    paths = {number: f"{number}.png" for number in (1, 2)}
+    truth = GroundTruth(str(annotated), coco, ("red", "green"), [7, 3], paths)
     for detector, result in zip((plain, tiled), results, strict=True):
         rows = []
         for number in (1, 2):

@@ -25,7 +25,11 @@ from tests.helpers.small_runs import (
 #: Without BN, whose statistics are of the images that one process has.
 GROUP_NORM = """
 norm = dict(norm_cfg=dict(type="GN", num_groups=1))
-model = dict(backbone=norm, neck=norm, bbox_head=dict(head_module=norm))
+model = dict(
+    backbone=dict(norm_cfg=dict(norm["norm_cfg"], _delete_=True)),
+    neck=norm,
+    bbox_head=dict(head_module=norm),
+)
 auto_scale_lr = dict(base_batch_size=8)
 optim_wrapper = dict(optimizer=dict(lr=0.1))  # a hundredth of it when warm-up begins
 """

@@ -84,5 +84,5 @@ def _read_nms(cfg: Config, head: nn.Module) -> NMS:
         max_detections=int(test.max_per_img),
         multi_label=bool(test.multi_label and head.num_classes > 1),
         max_candidates=int(test.get("nms_pre", 30000)),
-        class_agnostic=bool(test.nms.get("class_agnostic")),
+        class_agnostic=bool(nms.get("class_agnostic")),
     )

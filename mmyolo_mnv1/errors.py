@@ -24,6 +24,11 @@ class InputError(SystemExit, ValueError):
         super().__init__(PREFIX + message.rpartition(PREFIX)[2].strip())
 
 
+def one_line(error: BaseException) -> str:
+    """Type and message of an exception, in one line of limited length."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+
+
 def check_sides(what: str, sides: Sequence[int], stride: int = STRIDE) -> None:
     """Refuse a height and width that the network's strides do not divide.
 

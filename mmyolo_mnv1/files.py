@@ -1,5 +1,6 @@
 """Atomic writing: a file appears whole, or not at all."""
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,9 @@ from tempfile import mkdtemp
 from typing import Any
 
 from .errors import InputError
+
+#: Error numbers of a full disk: no space, quota exceeded, file too large.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager

@@ -21,13 +21,13 @@ from mmyolo_mnv1.deploy.export.config_metadata import build_metadata
 from mmyolo_mnv1.deploy.export.network import load_network
 from mmyolo_mnv1.deploy.export.pytorch_engine import PyTorchEngine
 from mmyolo_mnv1.deploy.runtime.detector import Detector
+from mmyolo_mnv1.deploy.runtime.images import read_image
 from mmyolo_mnv1.deploy.runtime.processing import (
     letterbox,
     normalise,
     select,
     suppress,
 )
-from mmyolo_mnv1.deploy.runtime.sources import read_image
 from mmyolo_mnv1.evaluation.data import GroundTruth, load_truth
 
 SCORES = (0.25, 0.001)  # thresholds of predict.py and of the evaluation
@@ -48,7 +48,7 @@ COLUMNS = (
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse the command line, measure, print and write the table."""
+    """Run the command line: measure, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", nargs="+", action="append", required=True)
     parser.add_argument("--rounds", type=int, default=20)

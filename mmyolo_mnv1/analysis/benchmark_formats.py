@@ -22,8 +22,8 @@ from ..deploy.export.network import load_network
 from ..deploy.export.pytorch_engine import load_pytorch
 from ..deploy.runtime.detector import Detector
 from ..deploy.runtime.engines import RunOptions, load_engine
-from ..deploy.runtime.sources import read_image
-from ..errors import PREFIX, InputError
+from ..deploy.runtime.images import read_image
+from ..errors import PREFIX, InputError, one_line
 from ..evaluation.data import GroundTruth, load_truth
 from .export_report import measure_precision
 from .latency_job import timed
@@ -233,8 +233,7 @@ def _training_images(cfg: Config) -> list[str]:
 
 
 def _reason(error: BaseException) -> str:
-    """One line about an exception."""
-    line = " ".join(str(error).split())[:160]
+    """Reason of a row: the message of bad input, or any other exception."""
     if isinstance(error, InputError):
-        return line.removeprefix(PREFIX)
-    return f"{type(error).__name__}: {line}"
+        return " ".join(str(error).split())[:160].removeprefix(PREFIX)
+    return one_line(error)

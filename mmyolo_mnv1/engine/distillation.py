@@ -6,7 +6,6 @@ so are its distance distributions (localisation distillation, Zheng et al. 2022,
 added to the student.
 """
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +22,7 @@ from ..converters.loading import load_weights
 from ..errors import InputError
 from ..models.build import build_model
 from ..models.detectors import YOLO11Detector
+from .checks import is_file
 
 TEMPERATURE = 2.0  # of the distance distributions
 CLS_WEIGHT, DFL_WEIGHT = 0.5, 1.5  # of YOLO11's own losses
@@ -205,7 +205,7 @@ def check_teacher(cfg: Config) -> None:
     if "teacher" not in model:
         return
     checkpoint = str(model.get("teacher_checkpoint"))
-    if "://" not in checkpoint and not Path(checkpoint).is_file():
+    if "://" not in checkpoint and not is_file(checkpoint):
         raise InputError(
             f"model.teacher_checkpoint is {checkpoint}, which is not found: name the "
             "weights of model.teacher"

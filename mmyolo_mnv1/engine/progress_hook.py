@@ -81,7 +81,7 @@ class ProgressHook(LoggerHook):
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
         self._images += len(data_batch["inputs"]) * get_world_size()
         self._iterations += 1
-        if self._is_due(batch_idx):
+        if self._is_due():
             left = timedelta(seconds=int(runner.message_hub.get_info("eta", 0)))
             text = f"{self._figures(runner)} ETA {left} {_last_map(runner)}"
             self._update(batch_idx, " ".join(text.split()))  # fits 80 columns
@@ -102,7 +102,7 @@ class ProgressHook(LoggerHook):
     ) -> None:
         """Log as the parent does; update the progress line."""
         super().after_val_iter(runner, batch_idx, data_batch, outputs)
-        if self._is_due(batch_idx):
+        if self._is_due():
             self._update(batch_idx, _last_map(runner) if self._training else "")
 
     def after_val_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
@@ -133,7 +133,7 @@ class ProgressHook(LoggerHook):
     ) -> None:
         """Log as the parent does; update the progress line."""
         super().after_test_iter(runner, batch_idx, data_batch, outputs)
-        if self._is_due(batch_idx):
+        if self._is_due():
             self._update(batch_idx, "")
 
     def after_test_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
@@ -180,7 +180,7 @@ class ProgressHook(LoggerHook):
                 self._task, total=total, description=name, visible=True, text=""
             )
 
-    def _is_due(self, batch_idx: int) -> bool:
+    def _is_due(self) -> bool:
         return self._bar is not None and time.perf_counter() - self._shown > REFRESH
 
     def _update(self, batch_idx: int, text: str) -> None:
@@ -216,10 +216,10 @@ class ProgressHook(LoggerHook):
 
 @contextmanager
 def console(runner) -> Iterator[None]:
-    """Keep the console for the progress of a runner, if it has a ProgressHook.
+    """Send library warnings to the log file while a runner with ProgressHook works.
 
-    Warnings of libraries go to the log file. The progress line ends with the block,
-    also after an exception.
+    Without ProgressHook nothing changes. The progress line is closed when the block
+    ends, also after an exception.
 
     Args:
         runner (Runner): The runner that trains or tests in the block.
@@ -270,7 +270,7 @@ def _epoch_name(runner, epoch: int, kind: str = "epoch") -> str:
 
 
 def _last_map(runner, mark_best: bool = False) -> str:
-    """Last mAP of the validation; marked if it is the best so far."""
+    """Format the latest validation mAP; mark it if it is the best so far."""
     for name, buffer in runner.message_hub.log_scalars.items():
         if name.startswith("val/") and name.endswith("mAP") and len(buffer.data[0]):
             *before, last = buffer.data[0].tolist()

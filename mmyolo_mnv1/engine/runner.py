@@ -1,7 +1,6 @@
 """Runner: CPU and GPU training, safe checkpoints, configs with late values."""
 
 import copy
-import errno
 import logging
 import os
 import zipfile
@@ -27,7 +26,7 @@ from ..converters.loading import difference
 from ..converters.mmengine_loader import checkpoint_loaders
 from ..datasets import memory
 from ..errors import InputError
-from ..files import replacing
+from ..files import DISK_FULL, replacing
 from ..weights import UNREADABLE, compare_tensors
 from ..weights.origins import expected_part
 from .accumulation import accumulate
@@ -36,9 +35,6 @@ from .distillation import check_teacher
 from .distributed import check_same_config, start_process_group
 from .memory import keep_freed_memory
 from .progress_hook import console, mute_console
-
-#: Error numbers of a full disk: no space, quota exceeded, file too large.
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @RUNNERS.register_module()
@@ -97,7 +93,7 @@ class YOLO11Runner(Runner):
         return loader
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
-        """Build the logger; with ``ProgressHook`` its console shows only warnings.
+        """Build the logger; with ``ProgressHook`` it prints only warnings.
 
         Args:
             args, kwargs: See the parent.

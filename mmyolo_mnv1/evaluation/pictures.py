@@ -10,8 +10,8 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import get_box_tensor
 from mmdet.visualization import DetLocalVisualizer
 
-from ..deploy.runtime.detector import Detections
-from ..deploy.runtime.writers import draw
+from ..deploy.runtime.detections import Detections
+from ..deploy.runtime.drawing import draw
 from ..files import atomic_write
 from .plot_style import literal_text
 

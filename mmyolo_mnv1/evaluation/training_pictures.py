@@ -9,7 +9,7 @@ from mmdet.structures import DetDataSample
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from ..deploy.runtime.sources import read_image
+from ..deploy.runtime.images import read_image
 from ..errors import InputError
 from ..files import atomic_write
 from .pictures import detections_cell, save_grid

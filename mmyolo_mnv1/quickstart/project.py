@@ -54,7 +54,7 @@ class Project(NamedTuple):
     out: Path | None = None
 
     def check(self) -> None:
-        """Check the settings before anything is written.
+        """Validate the settings; nothing is written.
 
         Raises:
             InputError: If a setting is out of range, or a file of weights is missing.

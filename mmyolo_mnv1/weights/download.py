@@ -18,14 +18,12 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from ..errors import InputError
-from ..files import replacing
+from ..files import DISK_FULL, replacing
 
 #: Environment variable: a folder of weights that is looked at first.
 FOLDER = "MMYOLO_MNV1_WEIGHTS"
 #: Seconds without data until a server counts as unreachable.
 TIMEOUT = 30
-#: Error numbers of a full disk: no space, quota exceeded, file too large.
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Download(NamedTuple):
@@ -125,7 +123,7 @@ def locked(path: Path) -> FileLock:
 
 
 def is_downloaded(path: Path) -> bool:
-    """Whether a file is below PyTorch's hub folder, which this package may write to."""
+    """Whether a file is in PyTorch's hub folder, where converted copies are kept."""
     return Path(torch.hub.get_dir()) in path.parents
 
 

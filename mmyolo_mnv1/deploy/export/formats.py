@@ -184,7 +184,7 @@ def write_detector(
     name = Path(cfg.filename).stem
     name += f"_{plan.precision}" * (plan.precision != "fp32")
     name += "_nms" * (plan.form == "nms")
-    name += "_free" * (metadata.nms.iou_threshold == 1)
+    name += "_free" * metadata.nms.is_off
     job = ExportJob(network, images, metadata, plan, calibration, limit)
     return export_network(job, out, name)
 

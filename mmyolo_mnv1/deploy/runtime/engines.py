@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 from .metadata import EXTRA_FILE, INPUT, RT_INFO, Metadata, parse_metadata
 
 
@@ -66,10 +66,8 @@ class Engine:
         except InputError:
             raise
         except Exception as e:  # every runtime has its own exceptions
-            line = " ".join(str(e).split())[:160]
             raise InputError(
-                f"{path} is damaged or no model ({type(e).__name__}: {line}): "
-                "export it anew"
+                f"{path} is damaged or no model ({one_line(e)}): export it anew"
             ) from None
         self.metadata = parse_metadata(path, document)
 

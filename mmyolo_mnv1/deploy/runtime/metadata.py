@@ -60,6 +60,11 @@ class NMS(NamedTuple):
     max_candidates: int = 30000
     class_agnostic: bool = False
 
+    @property
+    def is_off(self) -> bool:
+        """Whether no box can be dropped, because no IoU exceeds 1."""
+        return self.iou_threshold == 1
+
 
 class Metadata(NamedTuple):
     """Metadata of an exported model.

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ...errors import InputError, check_least
+from ...errors import InputError, check_least, one_line
 from .detections import Detections
 from .detector import Detector
 from .drawing import draw
@@ -186,9 +186,8 @@ def _detect(
             if batch > 1:
                 yield from _detect(detector, iter(group), 1)
                 continue
-            line = " ".join(str(e).split())[:160]
             found = iter(())
-            group = [Unreadable(frames[0].name, f"{type(e).__name__}: {line}")]
+            group = [Unreadable(frames[0].name, one_line(e))]
         for item in group:
             yield item, next(found) if isinstance(item, Frame) else None
 

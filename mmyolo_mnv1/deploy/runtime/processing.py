@@ -171,7 +171,7 @@ def suppress(candidates: Candidates, nms: NMS) -> Candidates:
     Returns:
         Candidates: At most ``max_detections``, best score first.
     """
-    if nms.iou_threshold == 1:  # NMS-free models
+    if nms.is_off:
         return candidates.take(slice(nms.max_detections))
     kept = np.zeros(0, np.int64)
     for start in range(0, len(candidates.labels), BLOCK):

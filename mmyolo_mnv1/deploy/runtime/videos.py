@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ...errors import one_line
 from .frames import TIMEOUT, Frame, Unreadable
 
 #: Longest pause between two attempts to open a lost source, in seconds.
@@ -92,7 +93,7 @@ class LiveStream:
         try:
             reason = self._read()
         except Exception as e:  # the detector's thread would wait for ever
-            reason = f"{type(e).__name__}: {' '.join(str(e).split())[:160]}"
+            reason = one_line(e)
         self._put(Unreadable(self._label, reason))
 
     def _read(self) -> str:

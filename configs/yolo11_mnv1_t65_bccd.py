@@ -1,3 +1,3 @@
-# Light MobileNetV1 detector t65 on blood cells at 320 px.
+# Light MobileNetV1 detector of size t65, trained on blood cells at 320 px.
 _base_ = "./_base_/yolo11_mnv1_light_bccd.py"
 size = "t65"

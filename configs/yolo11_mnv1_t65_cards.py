@@ -1,3 +1,3 @@
-# Light MobileNetV1 detector t65 on playing cards at 320 px.
+# Light MobileNetV1 detector of size t65, trained on playing cards at 320 px.
 _base_ = "./_base_/yolo11_mnv1_light_cards.py"
 size = "t65"

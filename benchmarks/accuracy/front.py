@@ -1,4 +1,4 @@
-"""Table and picture of small detectors on several data sets.
+"""Accuracy and latency of light detectors on several data sets: table and plot.
 
 Accuracy comes from trainings, latency and counts from the same networks on COCO: the
 training of ``yolo11_n_bccd`` belongs to the measured ``yolo11_n``.
@@ -77,7 +77,7 @@ class Front(NamedTuple):
     int8: dict[str, list[dict]]
 
     def mean(self, model: str) -> float | None:
-        """Mean of a model over the data sets; None if one is missing."""
+        """Average a model's test mAP over the data sets; None if one is missing."""
         by_data = self.precisions[model]
         if set(by_data) != set(self.datasets):
             return None

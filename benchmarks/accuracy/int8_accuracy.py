@@ -1,4 +1,4 @@
-"""Test mAP that trainings of a duel lose in INT8, and the sizes of the files."""
+"""Measure the test mAP lost by INT8, and file sizes, for the models of a duel."""
 
 import argparse
 import sys

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(name: str, data: str, options: Sequence[str], threads: int) -> dict:
-    """Call the command, unless it has finished; its summary and times.
+    """Run tools/quickstart.py, unless its results exist, and read them.
 
     Returns:
         dict: ``summary.json`` of the command, ``wall`` and ``cpu`` seconds.

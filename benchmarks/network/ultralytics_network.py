@@ -36,7 +36,7 @@ class UltralyticsNetwork(nn.Module):
 
 
 def build_ultralytics(subject: Subject, peer: NetworkPeer) -> UltralyticsNetwork:
-    """Build Ultralytics' model of the same scale, fused by its own code.
+    """Build Ultralytics' network of the same scale; Ultralytics fuses Conv+BN.
 
     Args:
         subject (Subject): A YOLO11 detector with its own backbone.

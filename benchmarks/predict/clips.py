@@ -29,7 +29,7 @@ class ClipFrame(NamedTuple):
 
 
 def pan(photos: Sequence[AnnotatedPhoto]) -> Iterator[ClipFrame]:
-    """Camera that moves over a mosaic: objects enter and leave at all edges.
+    """Yield frames of a camera that pans over a mosaic; objects enter and leave.
 
     Args:
         photos (Sequence[AnnotatedPhoto]): Sixteen photos of one size.
@@ -46,7 +46,7 @@ def pan(photos: Sequence[AnnotatedPhoto]) -> Iterator[ClipFrame]:
 
 
 def cells(photos: Sequence[AnnotatedPhoto], category: int) -> Iterator[ClipFrame]:
-    """Cells that move over an empty background, cross, hide behind a bar, and leave.
+    """Yield frames of moving cells that cross, are occluded by a bar, and leave.
 
     Args:
         photos (Sequence[AnnotatedPhoto]): Photos; the first object of the category in
@@ -57,8 +57,8 @@ def cells(photos: Sequence[AnnotatedPhoto], category: int) -> Iterator[ClipFrame
         :6
     ]
     background = _background(photos[0])
-    # Positions of the centres by frame: crossings, the bar at x = 275..365, one that
-    # leaves to the right after a third, one that comes from the left after a half.
+    # Centre of each cell by frame. The bar covers x = 275 to 365. The fifth cell leaves
+    # on the right after a third of the clip; the sixth enters on the left after half.
     t = np.arange(FRAMES) / (FRAMES - 1)
     wave = np.sin(2 * np.pi * t)
     ways = [

@@ -64,7 +64,11 @@ def make_mosaic(photos: Sequence[AnnotatedPhoto], columns: int) -> AnnotatedPhot
 def write_coco(
     photos: Sequence[AnnotatedPhoto], categories: list[dict], folder: Path
 ) -> Path:
-    """Write photos as PNG and their boxes as COCO JSON; returns the JSON's path."""
+    """Write photos as PNG files and their boxes as COCO JSON.
+
+    Returns:
+        Path: The JSON file.
+    """
     images, annotations = [], []
     for image_id, photo in enumerate(photos, 1):
         height, width = photo.image.shape[:2]

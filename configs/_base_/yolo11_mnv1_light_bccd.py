@@ -1,5 +1,5 @@
-# A light MobileNetV1 detector on blood cells at 320 px, from
-# TF-slim's ImageNet weights (docs/weights.md). A child sets size.
+# Light MobileNetV1 detector on blood cells at 320 px, from TF-slim's
+# ImageNet weights (docs/weights.md). A child config sets size.
 _base_ = [
     "./models/yolo11_mnv1_light.py",
     "./datasets/bccd.py",

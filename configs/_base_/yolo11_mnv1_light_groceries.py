@@ -1,5 +1,5 @@
-# A light MobileNetV1 detector on groceries at 224 px, 15 epochs, from
-# TF-slim's ImageNet weights (docs/weights.md). A child sets size.
+# Light MobileNetV1 detector on groceries at 224 px, 15 epochs, from TF-slim's
+# ImageNet weights (docs/weights.md). A child config sets size.
 _base_ = [
     "./models/yolo11_mnv1_light.py",
     "./datasets/groceries.py",

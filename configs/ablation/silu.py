@@ -1,3 +1,3 @@
-# yolo11_mnv1_n_bccd, activations of the backbone: SiLU, YOLO11's own, instead of ReLU.
+# yolo11_mnv1_n_bccd with SiLU in the backbone instead of ReLU.
 _base_ = "../yolo11_mnv1_n_bccd.py"
 model = dict(backbone=dict(act_cfg=dict(type="SiLU")))

@@ -1,3 +1,3 @@
-# yolo11_mnv1_m, activations of the backbone: SiLU, YOLO11's own, instead of ReLU.
+# yolo11_mnv1_m with SiLU in the backbone instead of ReLU.
 _base_ = "../yolo11_mnv1_m.py"
 model = dict(backbone=dict(act_cfg=dict(type="SiLU")))

@@ -158,7 +158,7 @@ def test_a_release_that_is_not_installed(root, options, tmp_path):
 
 
 def test_ultralytics_detector_finds_the_same_boxes(ultralytics, root):
-    """The same weights in both networks, on a letterboxed image."""
+    """Both networks have equal weights; the image is letterboxed."""
     from benchmarks.accuracy.ultralytics_training import use_ultralytics_network
 
     cfg = load_config(root / "configs/yolo11_n_digits.py", dict(img_scale=(96, 96)))

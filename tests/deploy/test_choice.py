@@ -17,7 +17,7 @@ from tests.helpers.blob_engine import GREEN, BlobEngine, blob_detector, discs
 
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
-    """A red disc, a green one, and a red one that the edge cuts (score 0.95)."""
+    """Three discs: red, green, and red cut by the image border (score 0.95)."""
     photo = discs((160, 160), (40, 40, 15), (2, 120, 20))
     cv2.circle(photo, (110, 110), 20, GREEN, cv2.FILLED)
     return photo

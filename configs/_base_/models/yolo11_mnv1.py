@@ -1,6 +1,7 @@
-# YOLO11 with a MobileNetV1 backbone. Activation, BN and preprocessing are those of the
-# pretrained weights; from scratch ReLU, the paper's. SiLU is better then, and slower
-# (docs/results.md): act_cfg=dict(type="SiLU").
+# YOLO11 with a MobileNetV1 backbone. Activation, BN epsilon and preprocessing follow
+# from `pretrained`; without it the activation is ReLU, as in the paper. Trained from
+# scratch, SiLU is more accurate and slower (docs/results.md):
+# act_cfg=dict(type="SiLU").
 _base_ = "./yolo11.py"
 model = dict(
     data_preprocessor=dict(

@@ -1,6 +1,7 @@
-# Light MobileNetV1 detectors of four sizes, t30 to t100: the time of a photo as a
-# percentage of YOLO11n's (configs/README.md). The backbone, which starts from ImageNet
-# weights, gets most of it: neck and head consist of MobileNetV1's blocks, with ReLU.
+# Light MobileNetV1 detectors. The four sizes are named after the inference time as a
+# percentage of YOLO11n's (configs/README.md): t30 takes about 30 %. Most of it goes to
+# the backbone, which starts from ImageNet weights; neck and head consist of depthwise
+# separable blocks with ReLU.
 _base_ = "./yolo11_mnv1.py"
 size = "t100"
 sizes = dict(

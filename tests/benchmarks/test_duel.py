@@ -46,12 +46,12 @@ def options(digits):
     )
 
 
-def stop_after_an_epoch(folder):
-    """Start a training and kill it as soon as it has a checkpoint."""
+def stop_after_an_epoch(folder, last):
+    """Start a training and kill it as soon as it has written the file ``last``."""
     module = "benchmarks.accuracy.duel_training"
     with (folder / "killed.log").open("w") as log:
         process = start_module(module, str(folder), stdout=log, stderr=log)
-        while not any(folder.glob("**/epoch_[12].pth")):
+        while not any(folder.glob(last)):
             assert process.poll() is None, (folder / "killed.log").read_text()
             time.sleep(0.02)
         process.kill()
@@ -64,10 +64,11 @@ def test_both_sides_train_and_resume(ultralytics, root, options, tmp_path):
     work_dir = tmp_path / "duel"
     plan = PLAN._replace(every=1)
     folders = [work_dir / name / "seed5" for name in ("yolo11_n_digits", "ultralytics")]
-    for folder, peer_options in zip(folders, (None, {}), strict=True):
+    lasts = ("last_checkpoint", "**/epoch_[12].pth")
+    for folder, peer_options, last in zip(folders, (None, {}), lasts, strict=True):
         training = DuelTraining(config, options, peer_options, 5, 1, 0, 1)
         write_training(training, folder)
-        stop_after_an_epoch(folder)
+        stop_after_an_epoch(folder, last)
         assert len(read_times(folder)) < EPOCHS and not read_curve(folder)
     table = duel([config], plan, work_dir, options, [{}])
     for folder in folders:

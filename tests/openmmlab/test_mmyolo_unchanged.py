@@ -6,6 +6,11 @@ SCRIPT = """
 import sys
 from pathlib import Path
 
+# Undo what config_scope's .pth file did at the start of this process.
+sys.meta_path[:] = [f for f in sys.meta_path if "mmyolo_mnv1" not in type(f).__module__]
+for name in [name for name in sys.modules if name.split(".")[0] == "mmyolo_mnv1"]:
+    del sys.modules[name]
+
 import mmyolo
 import numpy as np
 import torch
@@ -89,6 +94,10 @@ for registry, old in zip(registries, entries):
     assert {name: new[name] for name in old} == old, registry
 assert any(registered(r).keys() > old.keys() for r, old in zip(registries, entries))
 after = behaviour()
+added = after["loaders"].keys() - before["loaders"].keys()
+assert added == {"timm://", "ultralytics://"}, added
+for name in added:
+    del after["loaders"][name]
 for name, value in before.items():
     assert same(value, after[name]), name
 assert before["config"][0] is Config

@@ -1,6 +1,5 @@
 """Statistics of data sets: boxes by class and size."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmyolo.registry import DATASETS
 
 from .. import register_all
-from ..errors import InputError
+from ..coco_file import read_coco
 from .browse_dataset import split_config
 from .tables import Column, Table
 
@@ -101,18 +100,7 @@ def file_stats(paths: Sequence[Path]) -> list[DatasetStats]:
 
 
 def _open(path: Path) -> BaseDataset:
-    try:
-        categories = json.loads(path.read_text(encoding="utf-8"))["categories"]
-        classes = tuple(category["name"] for category in categories)
-    except OSError:
-        raise InputError(
-            f"annotation file {path} not found: correct the path"
-        ) from None
-    except (KeyError, TypeError, ValueError) as e:
-        raise InputError(
-            f"annotation file {path} is not COCO JSON ({type(e).__name__}: {e}): "
-            "convert it with tools/dataset_converters"
-        ) from None
+    classes = tuple(each["name"] for each in read_coco(path)["categories"])
     return DATASETS.build(
         dict(
             type="CheckedCocoDataset",

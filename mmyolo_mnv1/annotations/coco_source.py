@@ -1,10 +1,10 @@
 """Conversion of COCO files of other tools: photos found, splits made."""
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from ..coco_file import read_coco
 from ..errors import InputError
 from .conversion import (
     AnnotatedImage,
@@ -15,7 +15,6 @@ from .conversion import (
     images_by_key,
     names_below,
     progress_bar,
-    read_text,
     write_coco,
 )
 from .source_files import IMAGE_SUFFIXES, SourceFiles, image_folder
@@ -123,21 +122,16 @@ def _read(
     file: Path, photos: _Photos, categories: dict[str, None], faults: Faults
 ) -> list[AnnotatedImage]:
     """Images of a COCO file; adds its category names."""
-    try:
-        coco = json.loads(read_text(file))
-        names = {c["id"]: str(c["name"]) for c in coco["categories"]}
-        boxes: dict[object, list[Box]] = {image["id"]: [] for image in coco["images"]}
-        for annotation in coco["annotations"]:
-            x, y, width, height = map(float, annotation["bbox"])
-            crowd = dict(iscrowd=1) if int(annotation.get("iscrowd") or 0) else {}
-            location = f"{file}: annotation {annotation.get('id')}"
-            corners = (x, y, x + width, y + height)
-            box = Box(names[annotation["category_id"]], corners, location, crowd)
-            boxes[annotation["image_id"]].append(box)
-    except (LookupError, OSError, TypeError, ValueError) as e:
-        raise InputError(
-            f"{file} is not COCO JSON ({type(e).__name__}: {e}): correct it"
-        ) from None
+    coco = read_coco(file)
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    boxes: dict[object, list[Box]] = {image["id"]: [] for image in coco["images"]}
+    for annotation in coco["annotations"]:
+        x, y, width, height = annotation["bbox"]
+        crowd = dict(iscrowd=1) if annotation["iscrowd"] else {}
+        location = f"{file}: annotation {annotation.get('id')}"
+        corners = (x, y, x + width, y + height)
+        box = Box(names[annotation["category_id"]], corners, location, crowd)
+        boxes[annotation["image_id"]].append(box)
     categories |= dict.fromkeys(names.values())
     images = []
     for entry in progress_bar(coco["images"]):

@@ -1,12 +1,12 @@
 """Checks of annotations and images that are fast enough to run at every start."""
 
 import os
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from ..coco_file import count_items
 from ..errors import InputError
 from ..photos import decoded_size
 
@@ -55,53 +55,11 @@ def check_classes(
     return ""
 
 
-def check_references(coco: dict) -> str:
-    """Check the ids, names and numbers of a COCO document.
-
-    Args:
-        coco (dict): A COCO document.
-
-    Returns:
-        str: The first problem in one line; empty if there is none.
-    """
-    for items, problem, remedy in _find_problems(coco):
-        if items:
-            return f"{_count(items, problem)}: {remedy}"
-    return ""
-
-
-def _find_problems(coco: dict) -> Iterator[tuple[list, str, str]]:
-    """Yield the ids or names with each problem, the problem, and its remedy."""
-    annotations = coco.get("annotations", [])
-    for part, field in (("images", "file_name"), ("categories", "name")):
-        ids = [
-            item["id"] for item in coco[part] if not isinstance(item.get(field), str)
-        ]
-        yield ids, f"ids of {part} have no text as {field}", "add it"
-    for part in ("images", "annotations", "categories"):
-        ids = _repeated(item["id"] for item in coco.get(part, []) if "id" in item)
-        yield ids, f"ids of {part} stand twice", "number them anew"
-    files = _repeated(image["file_name"] for image in coco["images"])
-    remedy = "merge their annotations into one entry"
-    yield files, "file names of images stand twice", remedy
-    names = _repeated(category["name"] for category in coco["categories"])
-    yield names, "names of categories stand twice", "merge them"
-    for part, key in (("images", "image_id"), ("categories", "category_id")):
-        known = {item["id"] for item in coco[part]}
-        ids = [a.get("id") for a in annotations if a[key] not in known]
-        problem = f"annotation ids have a {key} that is not in {part}"
-        yield ids, problem, "list it or remove them"
-
-
-def _repeated(values: Iterable[Hashable]) -> list:
-    return [value for value, count in Counter(values).items() if count > 1]
-
-
 def find_bad_boxes(coco: dict) -> str:
     """Count boxes that exceed their image, and those that MMDetection leaves out.
 
     Args:
-        coco (dict): A COCO document that :func:`check_references` accepts.
+        coco (dict): A COCO document that :func:`.read_coco` has read.
 
     Returns:
         str: Their number and the first three in one line; empty if there are none.
@@ -117,19 +75,13 @@ def find_bad_boxes(coco: dict) -> str:
         elif min(x, y) < -TOLERANCE or max(x + w - width, y + h - height) > TOLERANCE:
             outside.append(ann)
     return "; ".join(
-        _count([f"annotation {a.get('id')}: {a['bbox']}" for a in anns], problem)
+        count_items([f"annotation {a.get('id')}: {a['bbox']}" for a in anns], problem)
         for anns, problem in (
             (outside, "boxes reach out of their image"),
             (degenerate, "boxes are left out: below 1 px, outside, or of area 0"),
         )
         if anns
     )
-
-
-def _count(items: Sequence, problem: str) -> str:
-    """Number of items with a problem, and the first three."""
-    first = ", ".join(map(str, items[:3]))
-    return f"{len(items)} {problem} ({first}{', ...' if len(items) > 3 else ''})"
 
 
 def check_policy(policy: str) -> str:
@@ -192,7 +144,7 @@ def find_wrong_sizes(images: Iterable[dict]) -> dict[str, str]:
 def describe_bad_images(bad: dict[str, str]) -> str:
     """Number of images with each problem, and the first three, in one line."""
     return "; ".join(
-        _count([path for path in bad if bad[path] == problem], problem)
+        count_items([path for path in bad if bad[path] == problem], problem)
         for problem in sorted(set(bad.values()))
     )
 

@@ -13,32 +13,28 @@ from mmengine.logging import print_log
 from mmyolo.datasets import YOLOv5CocoDataset
 from mmyolo.registry import DATASETS
 
+from ..coco_file import number_annotations, read_coco, repair_sizes
 from ..errors import PREFIX, InputError
 from ..photos import decoded_size
 from .checks import (
     check_classes,
     check_policy,
-    check_references,
     describe_bad_images,
     find_bad_boxes,
     find_bad_images,
     find_wrong_sizes,
 )
-from .coco_file import number_annotations, read_json, repair
 
 HOW_TO_GET_COCO = (
     "set data_root and ann_files to your data, or get COCO 2017 from "
     "https://cocodataset.org/#download (`mim download mmdet --dataset coco2017`)"
 )
-#: Errors of pycocotools and of the checks for a document of another structure.
-NOT_COCO = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class CheckedCOCO(COCO):
-    """COCO annotations, repaired (:mod:`.coco_file`) and checked.
+    """COCO annotations, repaired and checked by :func:`.read_coco`.
 
-    Training, validation, test, export and the evaluation report read them by this
-    class. Boxes outside their image or without area are counted in a warning.
+    Boxes outside their image or without area are counted in a warning.
 
     Args:
         annotation_file (str): Path of a COCO JSON file.
@@ -46,9 +42,7 @@ class CheckedCOCO(COCO):
         quiet (bool): Whether to leave the warning out. Defaults to False.
 
     Raises:
-        InputError: If the file is missing or is not COCO JSON, an id or a file name is
-            repeated, a field is no number, or a box refers to an image or a category
-            that is not listed.
+        InputError: If the file is missing or refused.
     """
 
     def __init__(
@@ -62,23 +56,15 @@ class CheckedCOCO(COCO):
         if not Path(annotation_file).is_file():
             raise InputError(f"{self.name} not found: {HOW_TO_GET_COCO}")
         super().__init__()
+        self.dataset = read_coco(Path(annotation_file))
         try:
-            self.dataset = read_json(Path(annotation_file))
-            repair(self.dataset)
-            problem = check_references(self.dataset)
-            warning = problem or find_bad_boxes(self.dataset)
-            number_annotations(self.dataset)
-            with redirect_stdout(StringIO()):
-                self.createIndex()
+            repair_sizes(self.dataset)
         except InputError as e:
             raise InputError(f"{self.name}, {str(e).removeprefix(PREFIX)}") from None
-        except NOT_COCO as e:
-            raise InputError(
-                f"{self.name} is not COCO JSON ({type(e).__name__}: {e}): convert it "
-                "with tools/dataset_converters"
-            ) from None
-        if problem:
-            raise InputError(f"{self.name}: {problem}")
+        warning = find_bad_boxes(self.dataset)
+        number_annotations(self.dataset)
+        with redirect_stdout(StringIO()):
+            self.createIndex()
         if warning and not quiet:
             _warn(f"{annotation_file}: {warning}")
         self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs

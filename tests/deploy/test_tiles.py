@@ -114,6 +114,23 @@ def test_evaluation_is_that_of_the_training_environment(annotated):
     assert "mAP_s" in str(results[0]) and "2 images, " in str(results[0])
 
 
+def test_evaluation_repairs_annotations(annotated):
+    """Ids from 0, as Roboflow exports them, without iscrowd and area."""
+    detector, folder = TiledDetector(blob_detector(), 160), str(annotated.parent)
+    expected = evaluate(detector, [folder], annotated).figures
+    document = json.loads(annotated.read_text())
+    for number, annotation in enumerate(document["annotations"]):
+        del annotation["iscrowd"], annotation["area"]
+        annotation["id"] = number
+    annotated.write_text(json.dumps(document))
+    figures = evaluate(detector, [folder], annotated).figures
+    assert figures == pytest.approx(expected, nan_ok=True)
+    document["images"][1]["file_name"] = "1.png"
+    annotated.write_text(json.dumps(document))
+    with pytest.raises(InputError, match="file names of images stand twice"):
+        evaluate(detector, [folder], annotated)
+
+
 def test_refuses(annotated, monkeypatch):
     detector, folder = blob_detector(), str(annotated.parent)
     for tile, overlap, words in ((16, 0.2, "--tile 16"), (64, 0.95, "--overlap 0.95")):
@@ -121,7 +138,7 @@ def test_refuses(annotated, monkeypatch):
             TiledDetector(detector, tile, overlap)
     with pytest.raises(InputError, match="give the folder of the images"):
         evaluate(detector, [str(annotated)], annotated)
-    with pytest.raises(InputError, match="none.json cannot be read"):
+    with pytest.raises(InputError, match="none.json not found"):
         evaluate(detector, [folder], annotated.with_name("none.json"))
     text = annotated.read_text()
     annotated.write_text(text.replace("green", "blue"))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from ...coco_file import number_annotations, read_coco
 from ...errors import InputError
 from .detector import Detector
 from .images import read_image
@@ -71,16 +72,13 @@ def evaluate(
         raise InputError("--eval needs pycocotools: pip install pycocotools") from None
     if len(folders) != 1 or not Path(folders[0]).is_dir():
         raise InputError("--eval: give the folder of the images as the one source")
-    try:
-        with redirect_stdout(io.StringIO()):
-            truth = COCO(annotations)
-            ids = {each["name"]: each["id"] for each in truth.dataset["categories"]}
-            files = {each["id"]: each["file_name"] for each in truth.dataset["images"]}
-    except (OSError, ValueError, KeyError, TypeError, AssertionError) as e:
-        raise InputError(
-            f"annotations {annotations} cannot be read ({type(e).__name__}: {e}): give "
-            "COCO's JSON"
-        ) from None
+    truth = COCO()
+    truth.dataset = read_coco(annotations)
+    number_annotations(truth.dataset)
+    with redirect_stdout(io.StringIO()):
+        truth.createIndex()
+    ids = {each["name"]: each["id"] for each in truth.dataset["categories"]}
+    files = {each["id"]: each["file_name"] for each in truth.dataset["images"]}
     if missing := [name for name in detector.names if name not in ids]:
         raise InputError(
             f"annotations {annotations} have no category {missing[0]!r} of the model"

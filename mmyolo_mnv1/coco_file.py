@@ -1,0 +1,211 @@
+"""COCO annotation files as people have them: encodings, missing and wrong fields."""
+
+import codecs
+import json
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import PREFIX, InputError
+
+#: Byte order marks and their encodings; a file without one is UTF-8.
+ENCODINGS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+#: Errors for a document of another structure.
+NOT_COCO = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
+
+def read_coco(path: Path) -> dict:
+    """Read a COCO file; complete and check what it says of annotations.
+
+    Training, validation, test, the evaluation report, ``--eval`` of exported models and
+    the converters read COCO files by this function:
+
+    - numbers written as text become numbers, and names written as numbers text;
+    - ``iscrowd`` is 0 where it is missing, ``area`` is width times height of the box.
+
+    Args:
+        path (Path): File in UTF-8 or UTF-16.
+
+    Returns:
+        dict: The COCO document.
+
+    Raises:
+        InputError: If the file is missing or is not COCO JSON, an id, a file name or a
+            category name is repeated, a field is no number, or a box refers to an image
+            or a category that is not listed.
+    """
+    name = f"annotation file {path}"
+    try:
+        coco = read_json(path)
+        _repair(coco)
+        problem = _check_references(coco)
+    except InputError as e:
+        raise InputError(f"{name}, {str(e).removeprefix(PREFIX)}") from None
+    except FileNotFoundError:
+        raise InputError(f"{name} not found: correct the path") from None
+    except OSError as e:
+        raise InputError(f"{name} cannot be read: {e.strerror}") from None
+    except NOT_COCO as e:
+        raise InputError(
+            f"{name} is not COCO JSON ({type(e).__name__}: {e}): convert it with "
+            "tools/dataset_converters"
+        ) from None
+    if problem:
+        raise InputError(f"{name}: {problem}")
+    return coco
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file in UTF-8 or UTF-16, with or without byte order mark.
+
+    Raises:
+        ValueError: If it is not JSON, with the reason.
+        OSError: If it cannot be read.
+    """
+    data = path.read_bytes()
+    encoding = next((e for mark, e in ENCODINGS.items() if data.startswith(mark)), None)
+    text = data.decode(encoding or "utf-8")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as e:
+        lines = text.splitlines()
+        if e.msg == "Extra data" and len(lines) > 1 and lines[1][:1] in "{[":
+            raise ValueError(
+                "one JSON value a line (JSON lines), where one object with images, "
+                "annotations and categories is expected"
+            ) from None
+        raise
+
+
+def _repair(coco: dict) -> None:
+    """Complete and convert the fields of annotations, in place.
+
+    Raises:
+        InputError: If a field cannot be read as a number; names the item and the
+            field, without the file.
+    """
+    for category in coco["categories"]:
+        if isinstance(category.get("name"), int):
+            category["name"] = str(category["name"])
+    annotations = coco.get("annotations") or []
+    coco["annotations"] = annotations
+    for number, ann in enumerate(annotations):
+        what = f"annotation {ann.get('id', f'number {number}')}"
+        box = ann.get("bbox")
+        if not isinstance(box, list) or len(box) != 4:
+            raise InputError(f"{what}: bbox is {box!r}: give x, y, width, height")
+        ann["bbox"] = [_to_float(v) for v in box]
+        if None in ann["bbox"]:
+            raise InputError(f"{what}: bbox is {box!r}, one is no number: mend it")
+        if ann.get("area") is None:
+            ann["area"] = ann["bbox"][2] * ann["bbox"][3]
+        ann["area"] = _number(ann, "area", what, "square pixels, or leave it out")
+        crowd = ann.get("iscrowd")
+        if crowd not in (None, 0, 1, "0", "1"):
+            raise InputError(f"{what}: iscrowd is {crowd!r}: give 0 or 1")
+        ann["iscrowd"] = int(crowd or 0)
+
+
+def repair_sizes(coco: dict) -> None:
+    """Convert width and height of images from text to numbers, in place.
+
+    Args:
+        coco (dict): A COCO document; changed.
+
+    Raises:
+        InputError: If one is missing or no number; names the image and the field.
+    """
+    for image in coco["images"]:
+        for field in ("width", "height"):
+            size = _number(image, field, f"image {image.get('id')}", "pixels")
+            image[field] = int(size)
+
+
+def number_annotations(coco: dict) -> None:
+    """Number annotations from 1 if an id is missing, 0 or no number, in place.
+
+    COCOeval reads the id 0 as "no match".
+
+    Args:
+        coco (dict): A COCO document; changed.
+    """
+    ids = [ann.get("id") for ann in coco["annotations"]]
+    if all(isinstance(i, int) and i > 0 for i in ids):
+        return
+    for number, ann in enumerate(coco["annotations"], 1):
+        ann["id"] = number
+
+
+def _number(item: dict, field: str, what: str, unit: str) -> float:
+    value = _to_float(item.get(field))
+    if value is None:
+        raise InputError(
+            f"{what}: {field} is {item.get(field)!r}, it is no number: give {unit}"
+        )
+    return value
+
+
+def _to_float(value: Any) -> float | None:
+    """A finite number from a number or its text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _check_references(coco: dict) -> str:
+    """Check the ids, names and numbers of a COCO document.
+
+    Args:
+        coco (dict): A COCO document.
+
+    Returns:
+        str: The first problem in one line; empty if there is none.
+    """
+    for items, problem, remedy in _find_problems(coco):
+        if items:
+            return f"{count_items(items, problem)}: {remedy}"
+    return ""
+
+
+def _find_problems(coco: dict) -> Iterator[tuple[list, str, str]]:
+    """Yield the ids or names with each problem, the problem, and its remedy."""
+    annotations = coco.get("annotations", [])
+    for part, field in (("images", "file_name"), ("categories", "name")):
+        ids = [
+            item["id"] for item in coco[part] if not isinstance(item.get(field), str)
+        ]
+        yield ids, f"ids of {part} have no text as {field}", "add it"
+    for part in ("images", "annotations", "categories"):
+        ids = _repeated(item["id"] for item in coco.get(part, []) if "id" in item)
+        yield ids, f"ids of {part} stand twice", "number them anew"
+    files = _repeated(image["file_name"] for image in coco["images"])
+    remedy = "merge their annotations into one entry"
+    yield files, "file names of images stand twice", remedy
+    names = _repeated(category["name"] for category in coco["categories"])
+    yield names, "names of categories stand twice", "merge them"
+    for part, key in (("images", "image_id"), ("categories", "category_id")):
+        known = {item["id"] for item in coco[part]}
+        ids = [a.get("id") for a in annotations if a[key] not in known]
+        problem = f"annotation ids have a {key} that is not in {part}"
+        yield ids, problem, "list it or remove them"
+
+
+def _repeated(values: Iterable[Hashable]) -> list:
+    return [value for value, count in Counter(values).items() if count > 1]
+
+
+def count_items(items: Sequence, problem: str) -> str:
+    """Number of items with a problem, and the first three."""
+    first = ", ".join(map(str, items[:3]))
+    return f"{len(items)} {problem} ({first}{', ...' if len(items) > 3 else ''})"

@@ -95,7 +95,7 @@ def describe_machine(device: str, threads: int, packages: Iterable[str] = ()) ->
     """
     environment = _collect_env()
     machine = dict(
-        command=shlex.join(sys.argv),
+        command=_command(),
         date=datetime.datetime.now().astimezone().isoformat(timespec="minutes"),
         cpu=_cpu_model(),
         cores=available_threads(),
@@ -122,6 +122,14 @@ def machine_notes(machine: dict) -> list[str]:
         f"threads, load before {machine['load_before']}",
         f"{versions}, Python {machine['python']}, {machine['system']}",
     ]
+
+
+def _command() -> str:
+    """Command line of this process, modules by name."""
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    if module is None:
+        return shlex.join(sys.argv)
+    return shlex.join(["python", "-m", module.name, *sys.argv[1:]])
 
 
 @cache

@@ -33,7 +33,9 @@ FORMATS = dict(
         "YOLO", (".yaml", ".yml", ".data"), re.compile(rb"^\s*names\s*[:=]", re.M)
     ),
     voc=Format("Pascal VOC", (".xml",), re.compile(rb"<annotation\b")),
-    labelme=Format("labelme", (".json",), re.compile(rb'"(shapes|imagePath)"\s*:')),
+    labelme=Format(
+        "labelme", (".json",), re.compile(rb'"(shapes|imagePath|imageData)"\s*:')
+    ),
     coco=Format(
         "COCO", (".json",), re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
     ),
@@ -143,7 +145,7 @@ def _format_of(path: Path) -> str | None:
     for name, form in FORMATS.items():
         if path.suffix.lower() in form.suffixes:
             with path.open("rb") as file:
-                if form.pattern.search(file.read(HEAD)):
+                if form.pattern.search(file.read(HEAD).replace(b"\0", b"")):  # UTF-16
                     return name
     return None
 

@@ -55,6 +55,20 @@ def labelme(root: Path, count: int) -> Path:
     return root
 
 
+def labelme_embedded(root: Path, count: int) -> Path:
+    """The photo comes first, as with sorted keys."""
+    for path in labelme(root, count).glob("*.json"):
+        document = dict(imageData="A" * 10000) | json.loads(path.read_text())
+        path.write_text(json.dumps(document))
+    return root
+
+
+def utf16(root: Path) -> Path:
+    for path in root.rglob("*.json"):
+        path.write_text(path.read_text(), encoding="utf-16")
+    return root
+
+
 def coco(root: Path, files: dict[str, str], count: int = 10) -> Path:
     """COCO files, each with the folder of its photos, all of the same names."""
     for file, folder in files.items():
@@ -96,7 +110,13 @@ def coco(root: Path, files: dict[str, str], count: int = 10) -> Path:
         ),
         (lambda r: voc(r / "all", dict(one=15)), "voc", dict(train=12, val=3)),
         (lambda r: labelme(r, 10), "labelme", dict(train=8, val=2)),
+        (lambda r: labelme_embedded(r, 10), "labelme", dict(train=8, val=2)),
         (lambda r: coco(r, {"all.json": "photos"}), "coco", dict(train=8, val=2)),
+        (
+            lambda r: utf16(coco(r, {"all.json": "photos"})),
+            "coco",
+            dict(train=8, val=2),
+        ),
         (
             lambda r: coco(
                 r,

@@ -33,7 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add("--checkpoint", help="weights of a config: a name or file")
     add("--shape", type=int, nargs=2, metavar=("H", "W"), help="of a dynamic model")
-    add("--threads", type=int, help="CPU threads")
+    add(
+        "--threads",
+        type=int,
+        help="CPU threads; default: OMP_NUM_THREADS, or the runtime's choice",
+    )
 
     add = parser.add_argument_group("what is detected").add_argument
     add(

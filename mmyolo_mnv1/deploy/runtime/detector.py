@@ -38,7 +38,8 @@ class Detector:
             config's.
         shape (tuple[int, int], optional): Input height and width of a dynamic model in
             pixels. Defaults to None, the config's.
-        threads (int, optional): CPU threads. Defaults to None, the runtime's choice.
+        threads (int, optional): CPU threads. Defaults to None: ``OMP_NUM_THREADS``, or
+            else the runtime's choice.
         class_thresholds (Mapping[str, float], optional): Score thresholds by class
             name, in place of ``score_threshold``. Defaults to None.
         classes (Sequence[str], optional): Names of the classes to detect. Defaults to

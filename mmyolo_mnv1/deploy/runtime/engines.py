@@ -5,6 +5,7 @@ A runtime is imported when the first model of its format is loaded.
 
 import importlib
 import json
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +28,8 @@ class RunOptions(NamedTuple):
         precision (str): Arithmetic of PyTorch (``fp32``, ``fp16``, ``bf16``), OpenVINO
             (``fp32``, ``bf16``) and TensorRT (``fp32``, ``fp16``). The other runtimes
             use the types of the graph. Defaults to "fp32".
-        threads (int, optional): CPU threads. Defaults to None, the runtime's choice.
+        threads (int, optional): CPU threads. Defaults to None: ``OMP_NUM_THREADS`` of
+            the environment, or else the runtime's choice.
     """
 
     device: str = "auto"
@@ -271,12 +273,15 @@ def load_engine(path: str | Path, options: RunOptions | None = None) -> Engine:
         InputError: If the file is missing, has an unknown suffix, is damaged or was not
             written by this package, or its runtime is not installed.
     """
-    path = Path(path)
+    path, options = Path(path), options or RunOptions()
     if not path.is_file():
         raise InputError(f"model {path} not found")
+    if options.threads is None:
+        given = os.environ.get("OMP_NUM_THREADS", "")
+        options = options._replace(threads=int(given) if given.isdigit() else None)
     for suffix, engine in ENGINES.items():
         if path.name.endswith(suffix):
-            return engine(path, options or RunOptions())
+            return engine(path, options)
     raise InputError(
         f"model {path}: give a file that ends in {', '.join(ENGINES)}, or a config and "
         "a checkpoint"

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import get_world_size
 from mmengine.logging import MMLogger
+from torch.utils.data import DataLoader
 
 from ..errors import InputError
 from ..weights.download import NAME_SCHEMES, WEB_SCHEMES, local_file
@@ -21,6 +23,8 @@ VIS_BACKENDS = dict(
     AimVisBackend="aim",
     DVCLiveVisBackend="dvclive",
 )
+#: Stride of the coarsest feature map, P5.
+STRIDE = 32
 #: Hooks of the base configs that a child loses by setting ``custom_hooks``.
 LOST = dict(
     EMAHook="the EMA of the weights is off",
@@ -65,6 +69,29 @@ def check_vis_backends(cfg: Config) -> None:
                 f"vis_backends has {kind} and {module} is not installed: "
                 f"pip install {module}, or leave it out"
             )
+
+
+def check_batches(loader: DataLoader, cfg: Config) -> None:
+    """Refuse batches of which BN gets one value per channel on the coarsest map.
+
+    Args:
+        loader (DataLoader): Of the training.
+        cfg (Config): Config with ``input_scale``; others are not checked.
+
+    Raises:
+        InputError: Naming the batch and the remedy.
+    """
+    size = loader.batch_size
+    if "input_scale" not in cfg or not size or get_world_size() > 1:
+        return
+    last = 0 if loader.drop_last else len(loader.sampler) % size
+    width, height = cfg.input_scale
+    if (last or size) * (width // STRIDE) * (height // STRIDE) == 1:
+        raise InputError(
+            f"a batch has 1 image of {width} x {height} px, of which BN gets one value "
+            f"per channel: set img_scale to {2 * STRIDE} or more, or train_dataloader."
+            "batch_size so that no batch has 1 image"
+        )
 
 
 def warn_of_lost_hooks(cfg: Config, logger: MMLogger) -> None:

@@ -7,6 +7,8 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmyolo.registry import LOOPS
 from torch import nn
 
+from .checks import check_batches
+
 #: Entries of the message hub, which checkpoints contain: iterations of an epoch, and
 #: those done in the current one.
 EPOCH_LENGTH, EPOCH_DONE = "epoch_length", "epoch_done"
@@ -26,7 +28,12 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     _done = 0  # iterations of the first epoch that the checkpoint contains
 
     def run(self) -> nn.Module:
-        """Train until ``max_epochs``."""
+        """Train until ``max_epochs``.
+
+        Raises:
+            InputError: If a batch is too small for BN.
+        """
+        check_batches(self.dataloader, self.runner.cfg)
         if self._iter:
             self._continue()
         self.runner.message_hub.update_info(EPOCH_LENGTH, len(self.dataloader))

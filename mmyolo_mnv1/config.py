@@ -6,6 +6,7 @@ in which :mod:`.late_values` has replaced every ``${name}``. Other configs are l
 they are.
 """
 
+import difflib
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from .late_values import MARK, NOTES, LateValues, input_scale, put_in
 __all__ = ["LateConfig", "input_scale", "input_shape", "install", "load_config"]
 
 PACKAGE = __package__
+#: Ratio of equal letters from which a new name is taken for a misspelled one.
+SIMILAR = 0.85
 #: Whether new configs keep their placeholders.
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
 #: The latest config of each file.
@@ -140,8 +143,8 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
             Defaults to None.
 
     Raises:
-        InputError: If the file is missing or no config, or a late value is refused;
-            see :func:`.late_values.put_in`.
+        InputError: If the file is missing or no config, an option is misspelled, or a
+            late value is refused; see :func:`.late_values.put_in`.
     """
     install()
     if not Path(path).is_file():
@@ -152,11 +155,32 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
                 cfg = Config.fromfile(path)
             except SystemError:  # ast.parse in CPython 3.11 (gh-106905), by chance
                 cfg = Config.fromfile(path)
+            _check_names(options or {}, cfg)
             cfg.merge_from_dict(options or {})
+    except InputError:
+        raise
     except Exception as e:
         line = (str(e).splitlines() or [""])[0]
         raise InputError(f"config {path}: {type(e).__name__}: {line}") from None
     return resolve(cfg)
+
+
+def _check_names(options: dict, cfg: Config) -> None:
+    """Refuse a new name that is nearly one of the config: ``max_epoch``."""
+    for option in options:
+        node: Any = cfg
+        for name in option.split("."):
+            if not isinstance(node, (dict, Config)):
+                break
+            if name not in node:
+                near = difflib.get_close_matches(name, list(node.keys()), 1, SIMILAR)
+                if near:
+                    raise InputError(
+                        f"--cfg-options {option}: config {cfg.filename} has no {name}: "
+                        f"did you mean {near[0]}? A new {name} belongs in a config file"
+                    )
+                break
+            node = node[name]
 
 
 def resolve(cfg: Config) -> Config:

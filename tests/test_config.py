@@ -268,6 +268,26 @@ def test_classes_must_be_said(child):
         child("", DATA)
 
 
+@pytest.mark.parametrize(
+    ("option", "right"),
+    [
+        ("max_epoch", "max_epochs"),
+        ("train_dataloader.batchsize", "batch_size"),
+        ("model.backbone.out_indices", ""),
+        ("work_dir", ""),
+        ("model.test_cfg.new.name", ""),
+    ],
+)
+def test_misspelled_options(root, option, right):
+    """Not one that is new, nor what only a class can know."""
+    path, options = root / "configs/yolo11_mnv1_n.py", {option: 3}
+    if not right:
+        assert load_config(path, options)
+        return
+    with pytest.raises(InputError, match=f"--cfg-options {option}: .* {right}"):
+        load_config(path, options)
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match="none.py not found"):
         load_config(tmp_path / "none.py")

@@ -39,8 +39,7 @@ class BoxDrawer:
             image (np.ndarray): (H, W, 3) uint8 BGR.
             sample (DetDataSample): Boxes in pixels of ``image``.
         """
-        zoom = self.cell / max(image.shape[:2])
-        image = cv2.resize(image, None, fx=zoom, fy=zoom)
+        image, zoom = _fit(image, self.cell)
         sample = sample.clone().cpu()
         if "bboxes" in sample.gt_instances:
             boxes = get_box_tensor(sample.gt_instances.bboxes)
@@ -64,12 +63,12 @@ def detections_cell(
         classes (Sequence[str]): Class names by label.
         cell (int): Side of the cell in pixels. Defaults to 400.
     """
-    zoom = cell / max(image.shape[:2])
+    image, zoom = _fit(image, cell)
     found = sample.pred_instances.cpu().numpy()
     found = found[found.scores > 0.3]
     names = tuple(classes[label] for label in found.labels)
     detections = Detections(found.bboxes * zoom, found.scores, found.labels, names)
-    return _pad(draw(cv2.resize(image, None, fx=zoom, fy=zoom), detections), cell)
+    return _pad(draw(image, detections), cell)
 
 
 def save_grid(cells: Sequence[np.ndarray], path: Path, columns: int) -> None:
@@ -84,6 +83,13 @@ def save_grid(cells: Sequence[np.ndarray], path: Path, columns: int) -> None:
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
     with atomic_write(path) as temporary:
         cv2.imwrite(str(temporary), np.vstack(rows))
+
+
+def _fit(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """Scale the longer side of an image to ``side``; returns it with the factor."""
+    zoom = side / max(image.shape[:2])
+    height, width = (max(round(zoom * length), 1) for length in image.shape[:2])
+    return cv2.resize(image, (width, height)), zoom
 
 
 def _pad(image: np.ndarray, side: int) -> np.ndarray:

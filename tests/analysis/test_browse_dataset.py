@@ -3,8 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+import torch
+from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import get_box_tensor
 from mmengine.runner import set_random_seed
+from mmengine.structures import InstanceData
 from mmyolo.registry import DATASETS
 
 from mmyolo_mnv1.analysis.browse_dataset import (
@@ -15,7 +18,7 @@ from mmyolo_mnv1.analysis.browse_dataset import (
 from mmyolo_mnv1.annotations.voc import voc_to_coco
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
-from mmyolo_mnv1.evaluation.pictures import BoxDrawer
+from mmyolo_mnv1.evaluation.pictures import BoxDrawer, detections_cell
 
 
 @pytest.fixture
@@ -101,6 +104,16 @@ def test_boxes_are_drawn_where_they_are(signs):
             assert changed[y1:y2, x - 1 : x + 2].any(1).mean() > 0.95
         for y in (y1, y2):
             assert changed[y - 1 : y + 2, x1:x2].any(0).mean() > 0.95
+
+
+@pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (1, 1)])
+def test_thin_photos_have_cells(shape):
+    image = np.zeros((*shape, 3), np.uint8)
+    none = dict(bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long))
+    sample = DetDataSample(gt_instances=InstanceData(**none))
+    sample.pred_instances = InstanceData(scores=torch.zeros(0), **none)
+    assert BoxDrawer("a", cell=64)(image, sample).shape == (64, 64, 3)
+    assert detections_cell(image, sample, "a", cell=64).shape == (64, 64, 3)
 
 
 def test_same_seed_same_pictures(signs, tmp_path):

@@ -1,3 +1,4 @@
-# Light MobileNetV1 detector of size t45, trained on blood cells at 320 px.
+# Light MobileNetV1-YOLO11 on blood cells at 320 px: size t45,
+# about 45 % of YOLO11n's time.
 _base_ = "./_base_/yolo11_mnv1_light_bccd.py"
 size = "t45"

@@ -1,3 +1,4 @@
-# Light MobileNetV1 detector of size t45, trained on playing cards at 320 px.
+# Light MobileNetV1-YOLO11 on playing cards at 320 px: size t45,
+# about 45 % of YOLO11n's time.
 _base_ = "./_base_/yolo11_mnv1_light_cards.py"
 size = "t45"

@@ -21,8 +21,8 @@ ENCODINGS = {
 NOT_COCO = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
-def read_coco(path: Path) -> dict:
-    """Read a COCO file; complete and check what it says of annotations.
+def read_coco(path: Path, sizes: bool = False) -> dict:
+    """Read a COCO file, complete missing fields, and check ids and references.
 
     Training, validation, test, the evaluation report, ``--eval`` of exported models and
     the converters read COCO files by this function:
@@ -31,7 +31,9 @@ def read_coco(path: Path) -> dict:
     - ``iscrowd`` is 0 where it is missing, ``area`` is width times height of the box.
 
     Args:
-        path (Path): File in UTF-8 or UTF-16.
+        path (Path): File in UTF-8, or in UTF-16 with a byte order mark.
+        sizes (bool): Whether every image needs a width and a height.
+            Defaults to False.
 
     Returns:
         dict: The COCO document.
@@ -45,6 +47,8 @@ def read_coco(path: Path) -> dict:
     try:
         coco = read_json(path)
         _repair(coco)
+        if sizes:
+            _repair_sizes(coco)
         problem = _check_references(coco)
     except InputError as e:
         raise InputError(f"{name}, {str(e).removeprefix(PREFIX)}") from None
@@ -63,7 +67,7 @@ def read_coco(path: Path) -> dict:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file in UTF-8 or UTF-16, with or without byte order mark.
+    """Read a JSON file in UTF-8, or in UTF-16 with a byte order mark.
 
     Raises:
         ValueError: If it is not JSON, with the reason.
@@ -113,11 +117,8 @@ def _repair(coco: dict) -> None:
         ann["iscrowd"] = int(crowd or 0)
 
 
-def repair_sizes(coco: dict) -> None:
-    """Convert width and height of images from text to numbers, in place.
-
-    Args:
-        coco (dict): A COCO document; changed.
+def _repair_sizes(coco: dict) -> None:
+    """Convert ``width`` and ``height`` of all images to integers, in place.
 
     Raises:
         InputError: If one is missing or no number; names the image and the field.
@@ -129,7 +130,7 @@ def repair_sizes(coco: dict) -> None:
 
 
 def number_annotations(coco: dict) -> None:
-    """Number annotations from 1 if an id is missing, 0 or no number, in place.
+    """Renumber all annotations from 1 if any id is missing, 0 or not an integer.
 
     COCOeval reads the id 0 as "no match".
 
@@ -164,14 +165,7 @@ def _to_float(value: Any) -> float | None:
 
 
 def _check_references(coco: dict) -> str:
-    """Check the ids, names and numbers of a COCO document.
-
-    Args:
-        coco (dict): A COCO document.
-
-    Returns:
-        str: The first problem in one line; empty if there is none.
-    """
+    """Describe the first problem of ids, names or references; empty if none."""
     for items, problem, remedy in _find_problems(coco):
         if items:
             return f"{count_items(items, problem)}: {remedy}"
@@ -179,15 +173,15 @@ def _check_references(coco: dict) -> str:
 
 
 def _find_problems(coco: dict) -> Iterator[tuple[list, str, str]]:
-    """Yield the ids or names with each problem, the problem, and its remedy."""
-    annotations = coco.get("annotations", [])
+    """Yield affected ids or names, description and remedy of each kind of problem."""
+    annotations = coco["annotations"]
     for part, field in (("images", "file_name"), ("categories", "name")):
         ids = [
             item["id"] for item in coco[part] if not isinstance(item.get(field), str)
         ]
         yield ids, f"ids of {part} have no text as {field}", "add it"
     for part in ("images", "annotations", "categories"):
-        ids = _repeated(item["id"] for item in coco.get(part, []) if "id" in item)
+        ids = _repeated(item["id"] for item in coco[part] if "id" in item)
         yield ids, f"ids of {part} stand twice", "number them anew"
     files = _repeated(image["file_name"] for image in coco["images"])
     remedy = "merge their annotations into one entry"

@@ -24,7 +24,7 @@ from .late_values import MARK, NOTES, LateValues, input_scale, put_in
 __all__ = ["LateConfig", "input_scale", "input_shape", "install", "load_config"]
 
 PACKAGE = __package__
-#: Ratio of equal letters from which a new name is taken for a misspelled one.
+#: Similarity (difflib's ratio) from which an unknown name counts as misspelled.
 SIMILAR = 0.85
 #: Whether new configs keep their placeholders.
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
@@ -166,7 +166,7 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
 
 
 def _check_names(options: dict, cfg: Config) -> None:
-    """Refuse a new name that is nearly one of the config: ``max_epoch``."""
+    """Refuse misspelled option names, such as ``max_epoch`` for ``max_epochs``."""
     for option in options:
         node: Any = cfg
         for name in option.split("."):

@@ -25,7 +25,7 @@ class InputError(SystemExit, ValueError):
 
 
 def one_line(error: BaseException) -> str:
-    """Type and message of an exception, in one line of limited length."""
+    """Format an exception as one line: type and first 160 characters."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
 
 

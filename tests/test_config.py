@@ -279,7 +279,7 @@ def test_classes_must_be_said(child):
     ],
 )
 def test_misspelled_options(root, option, right):
-    """Not one that is new, nor what only a class can know."""
+    """Close misspellings are refused, new names are accepted."""
     path, options = root / "configs/yolo11_mnv1_n.py", {option: 3}
     if not right:
         assert load_config(path, options)

@@ -1,4 +1,4 @@
-"""Accuracy and latency of light detectors on several data sets: table and plot.
+"""Table and plot: accuracy of light detectors on several data sets, and latency.
 
 Accuracy comes from trainings, latency and counts from the same networks on COCO: the
 training of ``yolo11_n_bccd`` belongs to the measured ``yolo11_n``.

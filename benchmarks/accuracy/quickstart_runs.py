@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(name: str, data: str, options: Sequence[str], threads: int) -> dict:
-    """Run tools/quickstart.py, unless its results exist, and read them.
+    """Run tools/quickstart.py if its results do not exist yet; return the results.
 
     Returns:
         dict: ``summary.json`` of the command, ``wall`` and ``cpu`` seconds.

@@ -36,7 +36,7 @@ class UltralyticsNetwork(nn.Module):
 
 
 def build_ultralytics(subject: Subject, peer: NetworkPeer) -> UltralyticsNetwork:
-    """Build Ultralytics' network of the same scale; Ultralytics fuses Conv+BN.
+    """Build Ultralytics' network of the same scale, fused by Ultralytics' own code.
 
     Args:
         subject (Subject): A YOLO11 detector with its own backbone.

@@ -107,7 +107,7 @@ def watch(detector: Detector, frames: Sequence[ClipFrame]) -> Watched:
 
 
 def as_detections(frame: ClipFrame) -> Detections:
-    """Convert the ground truth of a frame to detections with score 1."""
+    """Ground-truth boxes of a frame as detections with a score of 1."""
     count, boxes = len(frame.ids), frame.boxes.astype(np.float32)
     scores, names = np.ones(count, np.float32), ("",) * count
     return Detections(boxes, scores, 0 * frame.ids, names, frame.ids)

@@ -29,7 +29,7 @@ class ClipFrame(NamedTuple):
 
 
 def pan(photos: Sequence[AnnotatedPhoto]) -> Iterator[ClipFrame]:
-    """Yield frames of a camera that pans over a mosaic; objects enter and leave.
+    """Yield the frames of a camera pan over a mosaic: objects enter and leave.
 
     Args:
         photos (Sequence[AnnotatedPhoto]): Sixteen photos of one size.

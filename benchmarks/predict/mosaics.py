@@ -64,7 +64,7 @@ def make_mosaic(photos: Sequence[AnnotatedPhoto], columns: int) -> AnnotatedPhot
 def write_coco(
     photos: Sequence[AnnotatedPhoto], categories: list[dict], folder: Path
 ) -> Path:
-    """Write photos as PNG files and their boxes as COCO JSON.
+    """Save photos as PNG files, and their boxes as one COCO JSON file.
 
     Returns:
         Path: The JSON file.

@@ -1,5 +1,5 @@
 # MobileNetV1-YOLO11m on a small dataset at 320 px, 40 epochs, from ImageNet weights.
-# A child config sets data_root and classes.
+# Set data_root and classes in a child config.
 _base_ = [
     "./models/yolo11_mnv1.py",
     "./datasets/detection.py",

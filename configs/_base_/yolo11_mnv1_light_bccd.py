@@ -1,5 +1,5 @@
-# Light MobileNetV1 detector on blood cells at 320 px, from TF-slim's
-# ImageNet weights (docs/weights.md). A child config sets size.
+# Light MobileNetV1 detector on blood cells at 320 px, pretrained on
+# ImageNet by TF-slim (docs/weights.md). Set size in a child config.
 _base_ = [
     "./models/yolo11_mnv1_light.py",
     "./datasets/bccd.py",

@@ -1,5 +1,5 @@
-# Light MobileNetV1 detector on groceries at 224 px, 15 epochs, from TF-slim's
-# ImageNet weights (docs/weights.md). A child config sets size.
+# Light MobileNetV1 detector on groceries at 224 px, 15 epochs, pretrained on
+# ImageNet by TF-slim (docs/weights.md). Set size in a child config.
 _base_ = [
     "./models/yolo11_mnv1_light.py",
     "./datasets/groceries.py",

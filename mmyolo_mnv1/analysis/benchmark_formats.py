@@ -233,7 +233,7 @@ def _training_images(cfg: Config) -> list[str]:
 
 
 def _reason(error: BaseException) -> str:
-    """Reason of a row: the message of bad input, or any other exception."""
+    """Explain in one line why a format could not be measured."""
     if isinstance(error, InputError):
         return " ".join(str(error).split())[:160].removeprefix(PREFIX)
     return one_line(error)

@@ -125,7 +125,7 @@ def machine_notes(machine: dict) -> list[str]:
 
 
 def _command() -> str:
-    """Command line of this process, modules by name."""
+    """Command line of this process, with ``python -m NAME`` for a module."""
     module = getattr(sys.modules["__main__"], "__spec__", None)
     if module is None:
         return shlex.join(sys.argv)

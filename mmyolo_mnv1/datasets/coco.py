@@ -13,8 +13,8 @@ from mmengine.logging import print_log
 from mmyolo.datasets import YOLOv5CocoDataset
 from mmyolo.registry import DATASETS
 
-from ..coco_file import number_annotations, read_coco, repair_sizes
-from ..errors import PREFIX, InputError
+from ..coco_file import number_annotations, read_coco
+from ..errors import InputError
 from ..photos import decoded_size
 from .checks import (
     check_classes,
@@ -56,11 +56,7 @@ class CheckedCOCO(COCO):
         if not Path(annotation_file).is_file():
             raise InputError(f"{self.name} not found: {HOW_TO_GET_COCO}")
         super().__init__()
-        self.dataset = read_coco(Path(annotation_file))
-        try:
-            repair_sizes(self.dataset)
-        except InputError as e:
-            raise InputError(f"{self.name}, {str(e).removeprefix(PREFIX)}") from None
+        self.dataset = read_coco(Path(annotation_file), sizes=True)
         warning = find_bad_boxes(self.dataset)
         number_annotations(self.dataset)
         with redirect_stdout(StringIO()):

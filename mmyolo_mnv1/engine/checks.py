@@ -10,7 +10,7 @@ from mmengine.dist import get_world_size
 from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
-from ..errors import InputError
+from ..errors import STRIDE, InputError
 from ..weights.download import NAME_SCHEMES, WEB_SCHEMES, local_file
 
 #: Module that a visualisation backend of MMEngine needs, if it is not installed.
@@ -23,8 +23,6 @@ VIS_BACKENDS = dict(
     AimVisBackend="aim",
     DVCLiveVisBackend="dvclive",
 )
-#: Stride of the coarsest feature map, P5.
-STRIDE = 32
 #: Hooks of the base configs that a child loses by setting ``custom_hooks``.
 LOST = dict(
     EMAHook="the EMA of the weights is off",
@@ -72,10 +70,10 @@ def check_vis_backends(cfg: Config) -> None:
 
 
 def check_batches(loader: DataLoader, cfg: Config) -> None:
-    """Refuse batches of which BN gets one value per channel on the coarsest map.
+    """Refuse a batch size that gives BN one value per channel on the coarsest map.
 
     Args:
-        loader (DataLoader): Of the training.
+        loader (DataLoader): Data loader of the training.
         cfg (Config): Config with ``input_scale``; others are not checked.
 
     Raises:

@@ -28,7 +28,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     _done = 0  # iterations of the first epoch that the checkpoint contains
 
     def run(self) -> nn.Module:
-        """Train until ``max_epochs``.
+        """Run the training up to ``max_epochs`` epochs.
 
         Raises:
             InputError: If a batch is too small for BN.

@@ -216,7 +216,7 @@ class ProgressHook(LoggerHook):
 
 @contextmanager
 def console(runner) -> Iterator[None]:
-    """Send library warnings to the log file while a runner with ProgressHook works.
+    """Context manager: with ProgressHook, library warnings go to the log file only.
 
     Without ProgressHook nothing changes. The progress line is closed when the block
     ends, also after an exception.

@@ -93,7 +93,7 @@ class YOLO11Runner(Runner):
         return loader
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
-        """Build the logger; with ``ProgressHook`` it prints only warnings.
+        """Build the logger; with ``ProgressHook`` the console shows only warnings.
 
         Args:
             args, kwargs: See the parent.

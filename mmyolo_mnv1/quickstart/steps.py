@@ -115,7 +115,7 @@ def train(cfg: Config) -> Path:
 
 
 def time_detector(detector: Detector, photos: Sequence[str]) -> float:
-    """Measure the median latency in ms: letterbox, network, NMS; no file reading."""
+    """Measure the median time per photo in ms: letterbox, network and NMS."""
     images = [read_image(photo) for photo in photos[:TIMED]]
     times = []
     for image in [images[0], *images]:

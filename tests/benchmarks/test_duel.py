@@ -46,12 +46,12 @@ def options(digits):
     )
 
 
-def stop_after_an_epoch(folder, last):
-    """Start a training and kill it as soon as it has written the file ``last``."""
+def stop_after_an_epoch(folder, pattern):
+    """Start a training; kill it when a file that matches ``pattern`` exists."""
     module = "benchmarks.accuracy.duel_training"
     with (folder / "killed.log").open("w") as log:
         process = start_module(module, str(folder), stdout=log, stderr=log)
-        while not any(folder.glob(last)):
+        while not any(folder.glob(pattern)):
             assert process.poll() is None, (folder / "killed.log").read_text()
             time.sleep(0.02)
         process.kill()
@@ -64,11 +64,13 @@ def test_both_sides_train_and_resume(ultralytics, root, options, tmp_path):
     work_dir = tmp_path / "duel"
     plan = PLAN._replace(every=1)
     folders = [work_dir / name / "seed5" for name in ("yolo11_n_digits", "ultralytics")]
-    lasts = ("last_checkpoint", "**/epoch_[12].pth")
-    for folder, peer_options, last in zip(folders, (None, {}), lasts, strict=True):
+    patterns = ("last_checkpoint", "**/epoch_[12].pth")
+    for folder, peer_options, pattern in zip(
+        folders, (None, {}), patterns, strict=True
+    ):
         training = DuelTraining(config, options, peer_options, 5, 1, 0, 1)
         write_training(training, folder)
-        stop_after_an_epoch(folder, last)
+        stop_after_an_epoch(folder, pattern)
         assert len(read_times(folder)) < EPOCHS and not read_curve(folder)
     table = duel([config], plan, work_dir, options, [{}])
     for folder in folders:
@@ -159,7 +161,7 @@ def test_a_release_that_is_not_installed(root, options, tmp_path):
 
 
 def test_ultralytics_detector_finds_the_same_boxes(ultralytics, root):
-    """Both networks have equal weights; the image is letterboxed."""
+    """Our detector and Ultralytics' agree on a letterboxed image, equal weights."""
     from benchmarks.accuracy.ultralytics_training import use_ultralytics_network
 
     cfg = load_config(root / "configs/yolo11_n_digits.py", dict(img_scale=(96, 96)))
@@ -182,7 +184,7 @@ def test_ultralytics_detector_finds_the_same_boxes(ultralytics, root):
         batch = dict(inputs=[photo], data_samples=[sample])
         found.append(model.test_step(batch)[0].pred_instances)
     assert len(found[0]) == len(found[1]) == 300
-    torch.testing.assert_close(found[0].scores, found[1].scores, atol=5e-5, rtol=0)
+    torch.testing.assert_close(found[0].scores, found[1].scores, atol=1e-5, rtol=0)
     first, second = (
         torch.cat([each.labels[:, None], each.scores[:, None], each.bboxes], 1)
         for each in found

@@ -1,4 +1,4 @@
-"""Start-up checks of a training that need no training."""
+"""Checks of a training config and its data loader."""
 
 import pytest
 from mmengine.config import Config

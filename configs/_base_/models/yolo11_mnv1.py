@@ -1,7 +1,7 @@
 # YOLO11 with a MobileNetV1 backbone. Activation, BN epsilon and preprocessing follow
-# from `pretrained`; without it the activation is ReLU, as in the paper. Trained from
-# scratch, SiLU is more accurate and slower (docs/results.md):
-# act_cfg=dict(type="SiLU").
+# from `pretrained`; without it the activation is ReLU, as in the paper. For training
+# from scratch, backbone.act_cfg = dict(type="SiLU") is more accurate, but slower
+# (docs/results.md).
 _base_ = "./yolo11.py"
 model = dict(
     data_preprocessor=dict(

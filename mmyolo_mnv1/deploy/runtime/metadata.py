@@ -62,7 +62,7 @@ class NMS(NamedTuple):
 
     @property
     def is_off(self) -> bool:
-        """Whether no box can be dropped, because no IoU exceeds 1."""
+        """Whether NMS is disabled: its IoU threshold of 1 removes no box."""
         return self.iou_threshold == 1
 
 

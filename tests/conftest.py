@@ -5,7 +5,6 @@ import importlib.util
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import traceback
@@ -18,7 +17,6 @@ import pytest
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
-from torch.utils.data._utils import signal_handling
 
 import mmyolo_mnv1.registration  # noqa: F401
 from mmyolo_mnv1.annotations.digits import make_digits
@@ -56,18 +54,6 @@ def loggers_and_visualizers():
     for cls in classes:
         cls._instance_dict.clear()
         classes += cls.__subclasses__()
-
-
-@pytest.fixture(autouse=True)
-def child_signals():
-    """Remove the handler of SIGCHLD that PyTorch's data loaders leave.
-
-    Python's handlers run on the alternate signal stack. After the tests of INT8 it is
-    not usable, and the end of any later child process was a segmentation fault.
-    """
-    yield
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal_handling._SIGCHLD_handler_set = False  # the next data loader sets it again
 
 
 @pytest.fixture(scope="session")

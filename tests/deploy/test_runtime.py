@@ -163,6 +163,25 @@ print(sorted(set({HEAVY}) & set(sys.modules)))
 
 
 @pytest.mark.parametrize("form", ["onnx", "openvino", "torchscript", "ncnn"])
+def test_signals_after_two_detectors(model, form, python, root, tmp_path):
+    """Ctrl-C is KeyboardInterrupt after detectors that ended in their order."""
+    code = f"""
+import signal, sys, time
+from mmyolo_mnv1.deploy import Detector
+first, second = (Detector({str(model[form])!r}) for _ in range(2))
+del first
+del second
+try:
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(10)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = python("-c", code, cwd=tmp_path, env={"PYTHONPATH": str(root)})
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+@pytest.mark.parametrize("form", ["onnx", "openvino", "torchscript", "ncnn"])
 def test_damaged_file(model, form, tmp_path):
     whole = model[form]
     for path in whole.parent.glob(f"{whole.name.partition('.')[0]}*"):

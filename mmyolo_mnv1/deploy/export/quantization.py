@@ -20,6 +20,7 @@ from ..runtime.engines import Engine
 from ..runtime.images import read_image
 from ..runtime.metadata import INPUT, Metadata
 from ..runtime.processing import letterbox, normalise
+from ..runtime.signal_stack import keep_signal_stack
 from .quiet import quiet
 
 RANKING_IMAGES = 100  # validation images by which NNCF ranks the layers, at most
@@ -130,7 +131,7 @@ def quantize_openvino(
     """
     import nncf
 
-    with quiet(logging.getLogger("nncf")):
+    with quiet(logging.getLogger("nncf")), keep_signal_stack():
         return nncf.quantize(model, **_nncf_options(model, in_float, calibration))
 
 
@@ -156,7 +157,7 @@ def find_sensitive(
         engine = _RecordingEngine(compiled, calibration.metadata)
         return limit.measure(engine), engine.outputs
 
-    with quiet(logging.getLogger("nncf")):
+    with quiet(logging.getLogger("nncf")), keep_signal_stack():
         quantized = nncf.quantize_with_accuracy_control(
             model,
             validation_dataset=nncf.Dataset(validation),

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...errors import InputError, one_line
 from .metadata import EXTRA_FILE, INPUT, RT_INFO, Metadata, parse_metadata
+from .signal_stack import keep_signal_stack
 
 
 class RunOptions(NamedTuple):
@@ -176,6 +177,7 @@ class OpenVINOEngine(Engine):
 
     module = package = "openvino"
 
+    @keep_signal_stack()
     def load(self, runtime: ModuleType, path: Path, options: RunOptions) -> dict:
         """See the parent."""
         core = runtime.Core()

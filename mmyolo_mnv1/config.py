@@ -48,8 +48,9 @@ class LateConfig(Config):
         """See :meth:`mmengine.config.Config.merge_from_dict`.
 
         Raises:
-            InputError: See :func:`.late_values.put_in`.
+            InputError: If an option is misspelled; see :func:`.late_values.put_in`.
         """
+        _check_names(options, self)
         templates, edited = self._late.take_out(self._cfg_dict)
         with defer_late_values():
             cfg = Config(templates)

@@ -284,8 +284,11 @@ def test_misspelled_options(root, option, right):
     if not right:
         assert load_config(path, options)
         return
-    with pytest.raises(InputError, match=f"--cfg-options {option}: .* {right}"):
+    wrong = pytest.raises(InputError, match=f"--cfg-options {option}: .* {right}")
+    with wrong:
         load_config(path, options)
+    with wrong:  # as tools of MMYOLO and MMDetection do
+        Config.fromfile(path).merge_from_dict(options)
 
 
 def test_missing_file(tmp_path):

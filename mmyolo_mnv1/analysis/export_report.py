@@ -10,6 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 from tqdm import tqdm
 
+from ..average_precision import AveragePrecision, index_detections
 from ..deploy.export.config_metadata import build_metadata
 from ..deploy.export.formats import ExportPlan, disk_size
 from ..deploy.export.network import load_network
@@ -20,7 +21,6 @@ from ..deploy.runtime.detector import Detector
 from ..deploy.runtime.engines import Engine
 from ..deploy.runtime.images import read_image
 from ..errors import InputError
-from ..evaluation.average_precision import AveragePrecision, index_detections
 from ..evaluation.data import GroundTruth, load_truth
 from .tables import Column, Table
 
@@ -126,8 +126,8 @@ def measure_precision(
         name (str): Label of the progress bar. Defaults to "".
     """
     detections = list(_detect(detector, truth, name))
-    with redirect_stdout(io.StringIO()):
-        return AveragePrecision(truth, index_detections(detections, truth)).table()
+    indexed, images = index_detections(detections, truth.coco), [*truth.image_paths]
+    return AveragePrecision(truth.coco, indexed, truth.cat_ids, images).table()
 
 
 def _detect(detector: Detector, truth: GroundTruth, name: str) -> Iterator[dict]:

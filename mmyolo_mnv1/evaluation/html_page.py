@@ -7,7 +7,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from .average_precision import COLUMNS
+from ..average_precision import COLUMNS
 from .error_crops import DETECTION_COLOUR, OBJECT_COLOUR, ErrorCrop
 
 TEMPLATE = "report.html.j2"

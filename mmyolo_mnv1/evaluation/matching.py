@@ -66,7 +66,7 @@ def match(truth: GroundTruth, detections: COCO, iou_thr: float) -> Matching:
 
     Args:
         truth (GroundTruth): The test set.
-        detections (COCO): See :func:`.average_precision.index_detections`.
+        detections (COCO): See :func:`~mmyolo_mnv1.average_precision.index_detections`.
         iou_thr (float): IoU threshold of a match.
     """
     evaluation = COCOeval(truth.coco, detections, "bbox")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .average_precision import ALL, AveragePrecision, index_detections
+from ..average_precision import ALL, AveragePrecision, index_detections
 from .data import GroundTruth
 from .error_kinds import (
     FALSE_POSITIVES,
@@ -45,12 +45,13 @@ def evaluate(
 
     Returns:
         dict: Document for JSON. ``summary`` and each of ``classes`` are table rows: AP
-        by :data:`.average_precision.COLUMNS` and ``by_iou``; ``objects``,
+        by :data:`~mmyolo_mnv1.average_precision.COLUMNS` and ``by_iou``; ``objects``,
         ``detections``, ``precision``, ``recall`` and ``f1`` at ``score_thr``.
         Undefined ratios are None.
     """
-    indexed = index_detections(detections, truth)
-    precision = AveragePrecision(truth, indexed)
+    indexed = index_detections(detections, truth.coco)
+    images = [*truth.image_paths]
+    precision = AveragePrecision(truth.coco, indexed, truth.cat_ids, images)
     matching = match(truth, indexed, iou_thr)
     scores = score_curves(matching)
     best = float(THRESHOLDS[scores["f1"].argmax()])

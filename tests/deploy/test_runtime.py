@@ -168,6 +168,7 @@ def test_signals_after_two_detectors(model, form, python, root, tmp_path):
     code = f"""
 import signal, sys, time
 from mmyolo_mnv1.deploy import Detector
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
 first, second = (Detector({str(model[form])!r}) for _ in range(2))
 del first
 del second

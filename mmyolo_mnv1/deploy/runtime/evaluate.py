@@ -1,10 +1,7 @@
 """Average precision of a detector on COCO annotations, without torch."""
 
-import io
-import json
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,14 +14,9 @@ from .detector import Detector
 from .images import read_image
 from .tiles import TiledDetector
 
-#: Figures by name: IoU thresholds by index among COCO's ten, and object size.
+#: Figures by name: columns of :mod:`mmyolo_mnv1.average_precision`.
 FIGURES = dict(
-    mAP=(slice(None), "all"),
-    mAP_50=(0, "all"),
-    mAP_75=(5, "all"),
-    mAP_s=(slice(None), "small"),
-    mAP_m=(slice(None), "medium"),
-    mAP_l=(slice(None), "large"),
+    mAP="AP", mAP_50="AP50", mAP_75="AP75", mAP_s="APs", mAP_m="APm", mAP_l="APl"
 )
 
 
@@ -66,19 +58,16 @@ def evaluate(
             have no class of the detector, or an image is missing or damaged.
     """
     try:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
+        from ...average_precision import AveragePrecision, index_coco, index_detections
     except ImportError:
         raise InputError("--eval needs pycocotools: pip install pycocotools") from None
     if len(folders) != 1 or not Path(folders[0]).is_dir():
         raise InputError("--eval: give the folder of the images as the one source")
-    truth = COCO()
-    truth.dataset = read_coco(annotations)
-    number_annotations(truth.dataset)
-    with redirect_stdout(io.StringIO()):
-        truth.createIndex()
-    ids = {each["name"]: each["id"] for each in truth.dataset["categories"]}
-    files = {each["id"]: each["file_name"] for each in truth.dataset["images"]}
+    document = read_coco(annotations)
+    number_annotations(document)
+    truth = index_coco(document)
+    ids = {each["name"]: each["id"] for each in document["categories"]}
+    files = {each["id"]: each["file_name"] for each in document["images"]}
     if missing := [name for name in detector.names if name not in ids]:
         raise InputError(
             f"annotations {annotations} have no category {missing[0]!r} of the model"
@@ -94,37 +83,16 @@ def evaluate(
         found = detector(image)
         times.append(time.perf_counter() - start)
         rows += found.to_coco(image_id, categories)
-    with redirect_stdout(io.StringIO()):
-        found = COCO()
-        found.dataset = dict(truth.dataset, annotations=[])
-        found.createIndex()
-        if rows:
-            found = truth.loadRes(json.loads(json.dumps(rows)))
-        evaluation = COCOeval(truth, found, "bbox")
-        evaluation.params.catIds = categories
-        evaluation.params.maxDets = [max(len(rows), 1)]
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision = evaluation.eval["precision"][..., 0]  # IoU, recall, class, area
-    precision[precision < 0] = np.nan
-    areas = evaluation.params.areaRngLbl
-    order = np.searchsorted(evaluation.params.catIds, categories)
-    return Evaluation(
-        {
-            **{
-                name: _mean(precision[iou, ..., areas.index(area)])
-                for name, (iou, area) in FIGURES.items()
-            },
-            **{
-                name: _mean(precision[:, :, label, 0])
-                for name, label in zip(detector.names, order, strict=True)
-            },
-        },
-        len(files),
-        1000 * float(np.median(times)),
+    precision = AveragePrecision(
+        truth,
+        index_detections(rows, truth),
+        categories,
+        max_detections=max(len(rows), 1),
     )
-
-
-def _mean(values: np.ndarray) -> float:
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if values.size else float("nan")
+    table = precision.table()
+    by_class = {
+        name: precision.table(label)["AP"] for label, name in enumerate(detector.names)
+    }
+    figures = {name: table[column] for name, column in FIGURES.items()} | by_class
+    figures = {k: float("nan") if v is None else v for k, v in figures.items()}
+    return Evaluation(figures, len(files), 1000 * float(np.median(times)))

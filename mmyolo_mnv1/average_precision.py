@@ -1,10 +1,12 @@
-"""COCO average precision by class, IoU threshold and object size."""
+"""COCO average precision by class, IoU threshold and object size, by pycocotools."""
+
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-
-from .data import GroundTruth
 
 ALL = slice(None)
 #: One class by its label, or several classes to average over.
@@ -21,45 +23,61 @@ COLUMNS = dict(
 )
 
 
-def index_detections(detections: list[dict], truth: GroundTruth) -> COCO:
+def index_coco(document: dict) -> COCO:
+    """Index a COCO document, without pycocotools' messages."""
+    coco = COCO()
+    coco.dataset = document
+    with redirect_stdout(StringIO()):
+        coco.createIndex()
+    return coco
+
+
+def index_detections(detections: list[dict], truth: COCO) -> COCO:
     """Index detections like :meth:`COCO.loadRes`, which refuses an empty list.
 
     Args:
         detections (list[dict]): In COCO's results format.
-        truth (GroundTruth): The test set.
+        truth (COCO): Annotations of the images.
     """
-    coco = COCO()
-    coco.dataset = dict(
-        images=truth.coco.dataset["images"],
-        categories=truth.coco.dataset["categories"],
-        annotations=[
-            dict(d, id=number, area=d["bbox"][2] * d["bbox"][3], iscrowd=0)
-            for number, d in enumerate(detections, 1)
-        ],
-    )
-    coco.createIndex()
-    return coco
+    annotations = [
+        dict(d, id=number, area=d["bbox"][2] * d["bbox"][3], iscrowd=0)
+        for number, d in enumerate(detections, 1)
+    ]
+    return index_coco(dict(truth.dataset, annotations=annotations))
 
 
 class AveragePrecision:
-    """COCO's box evaluation: 100 detections per image and class, 101 recall points.
+    """COCO's box evaluation with 101 recall points.
 
     Args:
-        truth (GroundTruth): The test set.
+        truth (COCO): Annotations.
         detections (COCO): See :func:`index_detections`.
+        cat_ids (Sequence[int]): Category ids by label.
+        image_ids (Sequence[int], optional): Images to evaluate. Defaults to all.
+        max_detections (int): Detections of an image and class that count, those of
+            highest score. Defaults to COCO's 100.
     """
 
-    def __init__(self, truth: GroundTruth, detections: COCO) -> None:
-        evaluation = COCOeval(truth.coco, detections, "bbox")
+    def __init__(
+        self,
+        truth: COCO,
+        detections: COCO,
+        cat_ids: Sequence[int],
+        image_ids: Sequence[int] | None = None,
+        max_detections: int = 100,
+    ) -> None:
+        evaluation = COCOeval(truth, detections, "bbox")
         params = evaluation.params
-        params.catIds, params.imgIds = truth.cat_ids, sorted(truth.image_paths)
-        evaluation.evaluate()
-        evaluation.accumulate()
+        params.catIds, params.maxDets = list(cat_ids), [max_detections]
+        params.imgIds = params.imgIds if image_ids is None else sorted(image_ids)
+        with redirect_stdout(StringIO()):
+            evaluation.evaluate()
+            evaluation.accumulate()
         self.ious = params.iouThrs
         self.recalls = params.recThrs
         self._areas = params.areaRngLbl
         # COCOeval sorts classes by category id, and marks classes without objects -1.
-        order = np.searchsorted(params.catIds, truth.cat_ids)
+        order = np.searchsorted(params.catIds, cat_ids)
         precision = evaluation.eval["precision"][..., -1][:, :, order]
         precision[precision < 0] = np.nan
         self._precision = precision.swapaxes(0, 1)  # recall, IoU, class, area

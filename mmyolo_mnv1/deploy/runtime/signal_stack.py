@@ -15,9 +15,9 @@ def keep_signal_stack() -> Iterator[None]:
     OpenVINO's CPU plugin sets a stack of its own when it is created. When it is
     destroyed, it unmaps that stack and sets the one before, without a check that it is
     still mapped: after two models that end in the order of their creation, the next
-    signal, Ctrl-C for instance, is a segmentation fault (OpenVINO 2026.4,
-    ``src/plugins/intel_cpu/src/plugin.cpp``). A plugin whose stack is no longer the
-    current one only unmaps it.
+    signal, Ctrl-C for instance, is a segmentation fault. A plugin whose stack is no
+    longer the current one only unmaps it (OpenVINO 2026.4, ``SigAltStackSetup`` in
+    ``src/plugins/intel_cpu/src/sigstack_manager.cpp``).
     """
     if os.name != "posix":
         yield

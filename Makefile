@@ -2,7 +2,8 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 STAMP := .venv/installed
 # Two worker processes of one thread each: quicker on 2 cores than one of two threads.
-PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --max-worker-restart 0
+PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	--max-worker-restart 0
 
 PEER := ultralytics==8.4.190
 

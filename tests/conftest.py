@@ -21,7 +21,7 @@ from mmengine.visualization import Visualizer
 import mmyolo_mnv1.registration  # noqa: F401
 from mmyolo_mnv1.annotations.digits import make_digits
 
-pytest_plugins = ["tests.helpers.skips"]
+pytest_plugins = ["tests.helpers.order", "tests.helpers.skips"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -1,7 +1,7 @@
 """Ultralytics' classes, imported offline, quiet and without installing packages.
 
 Import this module only in a process that measures Ultralytics, after ``check_peer``:
-Ultralytics sets OpenCV's threads and OMP_NUM_THREADS when it is imported.
+Ultralytics sets OpenCV's threads when it is imported.
 """
 
 import os
@@ -12,12 +12,16 @@ ROOT = Path(__file__).resolve().parents[2]
 os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false")
 # Ultralytics writes its settings when it is imported.
 os.environ.setdefault("YOLO_CONFIG_DIR", str(ROOT / "work_dirs/ultralytics_settings"))
+threads = os.environ.get("OMP_NUM_THREADS")
 
 from ultralytics import YOLO  # noqa: E402
 from ultralytics.models.yolo.detect.train import DetectionTrainer  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel  # noqa: E402
 from ultralytics.utils.nms import non_max_suppression  # noqa: E402
 from ultralytics.utils.tal import dist2bbox, make_anchors  # noqa: E402
+
+if threads is None:  # Ultralytics sets 1, which child processes would take over
+    os.environ.pop("OMP_NUM_THREADS", None)
 
 __all__ = [
     "YOLO",

@@ -4,7 +4,7 @@ from .accumulation import SumAmpOptimWrapper, SumOptimWrapper
 from .bf16 import BF16OptimWrapper
 from .checkpoint_hook import SafeCheckpointHook
 from .distillation import DistilledYOLO11Detector
-from .ema_hook import UpdateEMAHook
+from .ema_hook import ForeachMomentumEMA, UpdateEMAHook
 from .loop import ResumableEpochLoop
 from .nan_guard_hook import NanGuardHook
 from .pipeline_switch_hook import InnerPipelineSwitchHook
@@ -17,6 +17,7 @@ __all__ = [
     "BF16OptimWrapper",
     "DistilledYOLO11Detector",
     "EpochSeedHook",
+    "ForeachMomentumEMA",
     "InnerPipelineSwitchHook",
     "NanGuardHook",
     "ProgressHook",

@@ -1,7 +1,12 @@
 """Exponential moving average (EMA) of the weights."""
 
+import math
+
+import torch
+from mmdet.models.layers import ExpMomentumEMA
 from mmengine.hooks import EMAHook
-from mmyolo.registry import HOOKS
+from mmyolo.registry import HOOKS, MODELS
+from torch import Tensor, nn
 
 
 @HOOKS.register_module()
@@ -17,3 +22,30 @@ class UpdateEMAHook(EMAHook):
         """Average if this iteration updated the weights."""
         if runner.optim_wrapper.should_update():
             super().after_train_iter(runner, batch_idx, data_batch, outputs)
+
+
+@MODELS.register_module()
+class ForeachMomentumEMA(ExpMomentumEMA):
+    """``ExpMomentumEMA`` that averages all tensors in one call.
+
+    A detector has hundreds of small tensors, and each call of its own starts a kernel.
+    """
+
+    def update_parameters(self, model: nn.Module) -> None:
+        """Average the tensors of a model.
+
+        Args:
+            model (nn.Module): The model that is trained.
+        """
+        pairs = self._pairs = []
+        steps = int(self.steps)
+        super().update_parameters(model)
+        if pairs:
+            decay = math.exp(-(1 + steps) / self.gamma)
+            momentum = (1 - self.momentum) * decay + self.momentum
+            torch._foreach_lerp_(*map(list, zip(*pairs, strict=True)), momentum)
+        self._pairs = []
+
+    def avg_func(self, averaged: Tensor, source: Tensor, steps: int) -> None:
+        """Collect a pair for :meth:`update_parameters`."""
+        self._pairs.append((averaged, source))

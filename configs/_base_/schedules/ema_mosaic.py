@@ -5,7 +5,7 @@ test_cfg = dict(type="TestLoop")
 custom_hooks = [
     dict(
         type="mmyolo.UpdateEMAHook",
-        ema_type="ExpMomentumEMA",
+        ema_type="mmyolo.ForeachMomentumEMA",
         momentum=0.0001,
         update_buffers=True,
         strict_load=False,

@@ -10,10 +10,11 @@ import numpy as np
 
 from benchmarks.predict.clips import CLIPS
 from benchmarks.predict.mosaics import load_annotated, make_mosaic
-from mmyolo_mnv1.deploy import Detector, TiledDetector, Tracker
+from mmyolo_mnv1.deploy import Detections, Detector, TiledDetector, Tracker
 from mmyolo_mnv1.deploy.runtime.drawing import draw
 
 SHOWN = (30, 55, 90)  # frames of the clip
+PART = slice(480, 1200), slice(640, 1600)  # rows and columns of the mosaic
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -35,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     mosaic = make_mosaic(photos[:16], 4).image
     ways = detector, TiledDetector(detector, 640, 0.2)
-    pictures = [draw(mosaic, way(mosaic)) for way in ways]
-    write(args.out / "video_tiles.jpg", np.hstack(pictures), 0.25)
+    pictures = [draw_part(mosaic, way(mosaic), PART) for way in ways]
+    write(args.out / "video_tiles.jpg", np.hstack(pictures), 0.6)
 
     whites = Detector(args.model, score_threshold=0.5, threads=1, classes=["WBC"])
     crops = []
@@ -45,6 +46,24 @@ def main(argv: Sequence[str] | None = None) -> None:
             crop = photo.image[box[1] : box[3], box[0] : box[2]]
             crops.append(cv2.resize(crop, (128, 128), interpolation=cv2.INTER_AREA))
     write(args.out / "video_crops.jpg", np.hstack(crops[:8]), 1)
+
+
+def draw_part(
+    image: np.ndarray, found: Detections, part: tuple[slice, slice]
+) -> np.ndarray:
+    """Draw the detections whose centre is in a part of the image.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8 BGR.
+        found (Detections): In the whole image.
+        part (tuple[slice, slice]): Rows and columns to show.
+    """
+    start = np.array([part[1].start, part[0].start])
+    end = np.array([part[1].stop, part[0].stop])
+    centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+    shown = found.take(((centres > start) & (centres < end)).all(1))
+    shown = shown._replace(boxes=shown.boxes - np.tile(start, 2))
+    return draw(np.ascontiguousarray(image[part]), shown)
 
 
 def write(path: Path, picture: np.ndarray, scale: float) -> None:

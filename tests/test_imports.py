@@ -67,6 +67,7 @@ assert before.items() <= CheckpointLoader._schemes.items()
 """
 
 
+@pytest.mark.slow
 def test_importing_every_module_replaces_no_checkpoint_loader(root, python):
     assert (
         loaded(python, ALL_MODULES, cwd=root) & {"benchmarks", "ultralytics"} == set()

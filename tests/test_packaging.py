@@ -19,6 +19,8 @@ from mmyolo_mnv1.environment import mmyolo_guard
 from mmyolo_mnv1.environment.config_scope import write_pth
 from mmyolo_mnv1.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 MIM = Path(sys.executable).with_name("mim")
 PIP = ("-m", "pip", "--disable-pip-version-check")
 

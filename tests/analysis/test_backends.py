@@ -14,6 +14,8 @@ from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.weights import save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def subject(root):

@@ -13,6 +13,8 @@ from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.weights import save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def test_in_turn_after_warm_up():
     order = []

@@ -13,6 +13,8 @@ from mmyolo_mnv1.deploy.export import formats
 from mmyolo_mnv1.deploy.export.formats import disk_size
 from tests.helpers.deploy_models import write_weights
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def model(root, digits, tmp_path):

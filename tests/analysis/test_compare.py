@@ -21,6 +21,7 @@ def configs(root):
     return [f"{root}/configs/{name}.py" for name in names]
 
 
+@pytest.mark.slow
 def test_table_and_picture(configs, tmp_path):
     metrics = tmp_path / "metrics.json"
     metrics.write_text(json.dumps({"coco/bbox_mAP": 0.375}))

@@ -23,6 +23,8 @@ from mmyolo_mnv1.config import input_shape, load_config
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.models.build import build_model
 
+pytestmark = pytest.mark.slow
+
 SMALL = dict(img_scale=(64, 64))
 
 

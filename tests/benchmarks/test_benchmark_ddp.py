@@ -5,6 +5,8 @@ import pytest
 from benchmarks.training.benchmark_ddp import DDPPlan, benchmark_ddp
 from mmyolo_mnv1.errors import InputError
 
+pytestmark = pytest.mark.train
+
 
 @pytest.mark.train
 def test_measures_each_number_of_processes(root):

@@ -71,6 +71,7 @@ def test_bad_plans(root, change, words):
         )
 
 
+@pytest.mark.slow
 def test_side_without_the_model(ultralytics, root, digits):
     """The measuring process reports it, in one line."""
     plan = PLAN._replace(what=["step"], peers=["ultralytics"])

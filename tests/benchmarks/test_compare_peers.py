@@ -17,6 +17,8 @@ from mmyolo_mnv1.analysis.timing import LatencyPlan
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 SMALL = dict(img_scale=(96, 96))
 
 

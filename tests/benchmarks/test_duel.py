@@ -31,6 +31,8 @@ from mmyolo_mnv1.converters.ultralytics import mmyolo_to_ultralytics
 from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.models.build import build_model
 
+pytestmark = pytest.mark.train
+
 EPOCHS = 3
 PLAN = DuelPlan(seeds=[5], threads=1, workers=0, every=2, jobs=2)
 

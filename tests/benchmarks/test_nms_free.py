@@ -11,6 +11,7 @@ from tests.helpers.deploy_models import write_weights
 DUAL = "model.bbox_head.type=YOLO11DualHead"
 
 
+@pytest.mark.train
 def test_table(root, digits, tmp_path, monkeypatch):
     base, config = root / "configs/yolo11_mnv1_n_digits.py", tmp_path / "small.py"
     config.write_text(

@@ -108,6 +108,7 @@ default_hooks = dict(checkpoint=dict(interval=1))
     return folder / "work" / "epoch_1.pth"
 
 
+@pytest.mark.train
 def test_train_a_classifier_for_two_iterations(root, trained):
     checkpoint = torch.load(trained, weights_only=False)
     assert checkpoint["meta"]["iter"] == 2
@@ -121,6 +122,7 @@ def test_train_a_classifier_for_two_iterations(root, trained):
     assert load_tensors(trained).keys() == weights.keys()
 
 
+@pytest.mark.train
 def test_classifier_starts_a_detector(root, trained):
     cfg = Config.fromfile(root / "configs/yolo11_mnv1_n_bccd.py").model
     pretrained = dict(type="Pretrained", prefix="backbone.", checkpoint=str(trained))

@@ -57,6 +57,7 @@ def test_names_say_what_is_in_them():
     assert len(CONFIGS) >= 28
 
 
+@pytest.mark.slow
 def test_custom_imports_alone_register_everything(python):
     code = (
         "from mmengine.utils import import_modules_from_strings as load\n"

@@ -178,6 +178,7 @@ def test_tf_slim_bad_input(refusal, tmp_path, bad, message):
     assert message in refusal(path)
 
 
+@pytest.mark.slow
 def test_a_refused_file_ends_the_program_with_status_1(root, python, tmp_path):
     source = _timm_files(tmp_path)["evil"]
     out = tmp_path / "out.pth"

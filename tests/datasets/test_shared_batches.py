@@ -94,6 +94,7 @@ def test_a_worker_that_died_with_the_lock_holds_nobody_up(slots, monkeypatch):
     slots.release(3)
 
 
+@pytest.mark.slow
 def test_spawned_workers_have_no_slots(slots):
     """Nor do those of a fork server, which are forked from another process."""
     loader = DataLoader(

@@ -40,6 +40,8 @@ from tests.helpers.deploy_models import (
     write_weights,
 )
 
+pytestmark = pytest.mark.slow
+
 SIDE = 96
 
 

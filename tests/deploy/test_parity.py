@@ -14,6 +14,8 @@ from tests.helpers.deploy_models import (
     write_weights,
 )
 
+pytestmark = pytest.mark.slow
+
 MODELS = [
     "yolo11_n",
     "yolo11_mnv1_n",

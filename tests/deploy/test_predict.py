@@ -188,6 +188,7 @@ def test_reads_one_ahead():
     assert item == 8
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow(run, folder, root):
     """A thousand images of 720 kB take no more than a hundred."""
     code = """

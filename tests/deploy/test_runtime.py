@@ -162,6 +162,7 @@ print(sorted(set({HEAVY}) & set(sys.modules)))
     assert json.loads((tmp_path / "out/detections.json").read_text())["images"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["onnx", "openvino", "torchscript", "ncnn"])
 def test_signals_after_two_detectors(model, form, python, root, tmp_path):
     """Ctrl-C is KeyboardInterrupt after detectors that ended in their order."""

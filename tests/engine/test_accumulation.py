@@ -78,6 +78,7 @@ def test_shared_out_optimizer_alone_is_refused(runner):
         built.build_optim_wrapper(built.optim_wrapper)
 
 
+@pytest.mark.train
 def test_weights_are_averaged_once_an_update(digits, tmp_path):
     """12 iterations of 4 images are 6 updates of 8; MMEngine would average 12 times."""
     extra = "nominal_batch_size = 8\nmodel = dict(backbone=dict(alpha=0.25))"

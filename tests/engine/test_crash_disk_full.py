@@ -7,6 +7,8 @@ import pytest
 
 from tests.helpers.small_runs import Training, last_checkpoint, records, write_config
 
+pytestmark = pytest.mark.train
+
 MEGABYTE = 2**20
 
 

@@ -10,6 +10,8 @@ import torch
 from mmyolo_mnv1.weights import load_checkpoint
 from tests.helpers.small_runs import Training, last_checkpoint, records, write_config
 
+pytestmark = pytest.mark.train
+
 ITERATIONS = 4  # an epoch
 TEMPORARY = ".*.tmp*"
 

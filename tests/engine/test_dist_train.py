@@ -22,6 +22,8 @@ from tests.helpers.small_runs import (
     write_config,
 )
 
+pytestmark = pytest.mark.train
+
 #: Without BN, whose statistics are of the images that one process has.
 GROUP_NORM = """
 norm = dict(norm_cfg=dict(type="GN", num_groups=1))

@@ -15,6 +15,8 @@ from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.engine import launch
 from mmyolo_mnv1.errors import InputError
 
+pytestmark = pytest.mark.train
+
 
 @pytest.fixture
 def config(root, digits, tmp_path):

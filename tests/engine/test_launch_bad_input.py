@@ -15,6 +15,8 @@ from tests.helpers.small_runs import (
     write_config,
 )
 
+pytestmark = pytest.mark.train
+
 VARIABLES = ("NNODES", "NODE_RANK", "MASTER_ADDR", "PORT", "MAX_RESTARTS")
 
 

@@ -8,6 +8,8 @@ from mmyolo_mnv1.errors import InputError
 from tests.helpers.recording import digest
 from tests.helpers.small_runs import Training, last_checkpoint, records, write_config
 
+pytestmark = pytest.mark.train
+
 
 def poisoned(iters: list[int], extra: str = "") -> str:
     return (

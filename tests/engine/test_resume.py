@@ -13,6 +13,8 @@ from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.errors import InputError
 from tests.helpers.small_runs import write_config
 
+pytestmark = pytest.mark.train
+
 QUICK = dict(max_epochs=2, close_mosaic_epochs=0, val_interval=9)
 
 

@@ -8,6 +8,8 @@ import mmyolo
 import pytest
 import torch
 
+pytestmark = pytest.mark.train
+
 MIM = Path(sys.executable).with_name("mim")
 
 

@@ -18,6 +18,7 @@ def test_this_environment_is_fit(python):
     assert "fit to train" in done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_broken_mmyolo_is_reported(monkeypatch, capsys, tmp_path):
     (tmp_path / "mmyolo").mkdir()
     (tmp_path / "mmyolo" / "__init__.py").write_text("assert False, 'MMCV==2.3.6'\n")

@@ -17,6 +17,7 @@ from mmyolo_mnv1.weights import save_checkpoint
 MIM = Path(sys.executable).with_name("mim")
 
 
+@pytest.mark.train
 def test_checkpoint_detects_as_mim_test_does(config, checkpoint, python, tmp_path):
     cfg = config()
     work_dir = tmp_path / "test"

@@ -15,6 +15,8 @@ from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.models import MobileNetV1
 from mmyolo_mnv1.models.build import build_model
 
+pytestmark = pytest.mark.train
+
 SIZE = 64
 #: A network with few layers and few shapes: compilers build kernels for each shape.
 SHALLOW = [[(64, 1)], [(128, 2)], [(256, 2)], [(512, 2)]]

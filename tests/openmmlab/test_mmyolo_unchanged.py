@@ -2,6 +2,10 @@
 
 import textwrap
 
+import pytest
+
+pytestmark = pytest.mark.train
+
 SCRIPT = """
 import sys
 from pathlib import Path

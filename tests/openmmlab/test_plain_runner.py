@@ -10,6 +10,8 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmyolo_mnv1.engine import ResumableEpochLoop, SafeCheckpointHook
 from tests.openmmlab.workbench import EPOCHS, fresh_process
 
+pytestmark = pytest.mark.train
+
 
 def train(bench, work_dir, **options) -> Runner:
     """Train by MMEngine's ``Runner`` in a fresh state of OpenMMLab."""

@@ -11,6 +11,8 @@ import pytest
 
 from tests.openmmlab.stock_tools import TOOLS
 
+pytestmark = pytest.mark.train
+
 BEFORE = Path(__file__).with_name("before.json")
 START, END = "<!-- Tools: begin -->\n", "<!-- Tools: end -->\n"
 #: Outcome of a tool that raised an exception.

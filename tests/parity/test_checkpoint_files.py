@@ -156,6 +156,7 @@ def test_command_line_leaves_no_file(tmp_path, tool):
     assert [p.name for p in tmp_path.iterdir()] == ["x.pt"]
 
 
+@pytest.mark.slow
 def test_runs_without_ultralytics(reference, tmp_path, python):
     torch.save(dict(model=reference("n", 1)), tmp_path / "x.pt")
     code = (

@@ -12,6 +12,8 @@ from mmyolo_mnv1.converters.ultralytics import (
 )
 from mmyolo_mnv1.weights import save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 SHAPES = ((640, 640), (480, 352))
 SCALES = ["n", "s", *(pytest.param(s, marks=pytest.mark.slow) for s in "mlx")]
 

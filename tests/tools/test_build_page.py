@@ -21,6 +21,8 @@ from mmyolo_mnv1.errors import InputError
 from tests.helpers.page_model import export_untrained, save_pictures
 from tools.misc.build_page import build_page
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 MARGIN = 1e-2  # of scores
 REGISTRY = "https://registry.npmjs.org/onnxruntime-web"

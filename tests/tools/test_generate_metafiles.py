@@ -9,6 +9,8 @@ from mmyolo_mnv1.errors import InputError
 from tools.misc import generate_metafiles as metafiles
 from tools.misc.generate_metafiles import TOOL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def models(root) -> list[dict]:
@@ -83,7 +85,6 @@ def test_committed_files_follow_from_the_entries(root, models):
         assert (root / path).read_text() == text, f"{path} is stale: run {TOOL}"
 
 
-@pytest.mark.slow
 def test_everything_is_up_to_date(tool):
     done = tool(TOOL, "--check")
     assert done.returncode == 0, done.stderr

@@ -20,6 +20,8 @@ from mmyolo_mnv1.weights import load_checkpoint, save
 from mmyolo_mnv1.weights.publish import publish_checkpoint
 from tests.helpers.small_runs import write_config
 
+pytestmark = pytest.mark.train
+
 TOOL = "tools/model_converters/publish_model.py"
 
 

@@ -1,4 +1,4 @@
-"""COCO average precision by class, IoU threshold and object size, by pycocotools."""
+"""COCO average precision (AP) of boxes per class, IoU threshold and object size."""
 
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -24,7 +24,7 @@ COLUMNS = dict(
 
 
 def index_coco(document: dict) -> COCO:
-    """Index a COCO document, without pycocotools' messages."""
+    """Build pycocotools' index of a COCO document without printing its messages."""
     coco = COCO()
     coco.dataset = document
     with redirect_stdout(StringIO()):
@@ -47,15 +47,15 @@ def index_detections(detections: list[dict], truth: COCO) -> COCO:
 
 
 class AveragePrecision:
-    """COCO's box evaluation with 101 recall points.
+    """COCO average precision of boxes, at 101 recall thresholds.
 
     Args:
         truth (COCO): Annotations.
         detections (COCO): See :func:`index_detections`.
         cat_ids (Sequence[int]): Category ids by label.
         image_ids (Sequence[int], optional): Images to evaluate. Defaults to all.
-        max_detections (int): Detections of an image and class that count, those of
-            highest score. Defaults to COCO's 100.
+        max_detections (int): Maximum number of detections per image and class, those of
+            highest score. Defaults to 100, as COCO.
     """
 
     def __init__(
@@ -69,7 +69,8 @@ class AveragePrecision:
         evaluation = COCOeval(truth, detections, "bbox")
         params = evaluation.params
         params.catIds, params.maxDets = list(cat_ids), [max_detections]
-        params.imgIds = params.imgIds if image_ids is None else sorted(image_ids)
+        if image_ids is not None:
+            params.imgIds = sorted(image_ids)
         with redirect_stdout(StringIO()):
             evaluation.evaluate()
             evaluation.accumulate()

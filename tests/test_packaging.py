@@ -198,7 +198,6 @@ test_dataloader = loader
 """
 
 
-@pytest.mark.slow
 def test_mim_trains_and_tests_a_child_of_the_installed_config(
     installed, digits, tmp_path
 ):

@@ -68,7 +68,7 @@ def start_module(
     """
     folders = [*map(str, (*path, ROOT)), os.environ.get("PYTHONPATH")]
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
-    variables["PYTHONUNBUFFERED"] = "1"  # an error is the last line of its log
+    variables["PYTHONUNBUFFERED"] = "1"  # so that an error is the last line of a log
     if threads:
         variables["OMP_NUM_THREADS"] = str(threads)
     command = [sys.executable, "-W", "ignore", "-m", module, *arguments]

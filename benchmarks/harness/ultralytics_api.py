@@ -20,7 +20,7 @@ from ultralytics.nn.tasks import DetectionModel  # noqa: E402
 from ultralytics.utils.nms import non_max_suppression  # noqa: E402
 from ultralytics.utils.tal import dist2bbox, make_anchors  # noqa: E402
 
-if threads is None:  # Ultralytics sets 1, which child processes would take over
+if threads is None:  # Ultralytics sets it to 1, and child processes inherit it
     os.environ.pop("OMP_NUM_THREADS", None)
 
 __all__ = [

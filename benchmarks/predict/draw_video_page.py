@@ -51,12 +51,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 def draw_part(
     image: np.ndarray, found: Detections, part: tuple[slice, slice]
 ) -> np.ndarray:
-    """Draw the detections whose centre is in a part of the image.
+    """Crop an image, and draw the detections whose centre lies in the crop.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8 BGR.
         found (Detections): In the whole image.
-        part (tuple[slice, slice]): Rows and columns to show.
+        part (tuple[slice, slice]): Rows and columns of the crop.
     """
     start = np.array([part[1].start, part[0].start])
     end = np.array([part[1].stop, part[0].stop])

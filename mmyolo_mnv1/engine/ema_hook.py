@@ -26,13 +26,13 @@ class UpdateEMAHook(EMAHook):
 
 @MODELS.register_module()
 class ForeachMomentumEMA(ExpMomentumEMA):
-    """``ExpMomentumEMA`` that averages all tensors in one call.
+    """``ExpMomentumEMA`` with one ``torch._foreach_lerp_`` call for all tensors.
 
-    A detector has hundreds of small tensors, and each call of its own starts a kernel.
+    MMEngine updates each tensor separately: hundreds of small calls per iteration.
     """
 
     def update_parameters(self, model: nn.Module) -> None:
-        """Average the tensors of a model.
+        """Update the moving averages with the current weights.
 
         Args:
             model (nn.Module): The model that is trained.
@@ -47,5 +47,5 @@ class ForeachMomentumEMA(ExpMomentumEMA):
         self._pairs = []
 
     def avg_func(self, averaged: Tensor, source: Tensor, steps: int) -> None:
-        """Collect a pair for :meth:`update_parameters`."""
+        """Store a tensor and its average; :meth:`update_parameters` updates all."""
         self._pairs.append((averaged, source))

@@ -90,9 +90,7 @@ class Tiny(torch.nn.Module):
         return maps[..., :4].float().cumsum(1), maps[..., 4:].sigmoid()
 
 
-@pytest.mark.parametrize(
-    "backend", [pytest.param("inductor", marks=pytest.mark.slow), "eager"]
-)
+@pytest.mark.parametrize("backend", ["inductor", "eager"])
 def test_compiled_agrees(subject, exact, monkeypatch, backend):
     """A tiny network by the whole compiler; the detector is traced without a break."""
     network, images = subject.network, subject.images

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 MODELS = [
     "yolo11_n",
     "yolo11_mnv1_n",
-    pytest.param("yolo11_mnv1_m", marks=pytest.mark.slow),
+    "yolo11_mnv1_m",
 ]
 SHAPES = [(640, 640), (480, 352)]
 DYNAMIC = ("onnx", "openvino", "torchscript")

@@ -165,7 +165,7 @@ print(sorted(set({HEAVY}) & set(sys.modules)))
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["onnx", "openvino", "torchscript", "ncnn"])
 def test_signals_after_two_detectors(model, form, python, root, tmp_path):
-    """Ctrl-C is KeyboardInterrupt after detectors that ended in their order."""
+    """SIGINT raises KeyboardInterrupt after two detectors were deleted, older first."""
     code = f"""
 import signal, sys, time
 from mmyolo_mnv1.deploy import Detector

@@ -92,7 +92,7 @@ def annotated(tmp_path):
 
 
 def coco_figures(coco: COCO, rows: list[dict], *categories: int) -> list[float]:
-    """The first six of COCOeval's figures; -1, without objects, is NaN."""
+    """AP, AP50, AP75, APs, APm, APl by COCOeval; NaN where there are no objects."""
     evaluation = COCOeval(coco, coco.loadRes(rows), "bbox")
     evaluation.params.catIds = list(categories) or evaluation.params.catIds
     evaluation.evaluate()

@@ -1,4 +1,4 @@
-"""EMA of the weights: all tensors in one call, as one by one."""
+"""ForeachMomentumEMA computes the same averages as ExpMomentumEMA."""
 
 import copy
 

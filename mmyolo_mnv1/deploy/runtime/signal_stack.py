@@ -1,4 +1,4 @@
-"""Alternate signal stack of the calling thread, kept while OpenVINO loads a model."""
+"""Save and restore a thread's alternate signal stack, which OpenVINO replaces."""
 
 import ctypes
 import os
@@ -10,14 +10,14 @@ LARGEST_STACK_T = 64  # bytes; struct stack_t has 24 on 64-bit Linux and macOS
 
 @contextmanager
 def keep_signal_stack() -> Iterator[None]:
-    """Restore the thread's alternate signal stack (``man 2 sigaltstack``) at the end.
+    """Save the alternate signal stack (``man 2 sigaltstack``); restore it on exit.
 
-    OpenVINO's CPU plugin sets a stack of its own when it is created. When it is
-    destroyed, it unmaps that stack and sets the one before, without a check that it is
-    still mapped: after two models that end in the order of their creation, the next
-    signal, Ctrl-C for instance, is a segmentation fault. A plugin whose stack is no
-    longer the current one only unmaps it (OpenVINO 2026.4, ``SigAltStackSetup`` in
-    ``src/plugins/intel_cpu/src/sigstack_manager.cpp``).
+    OpenVINO's CPU plugin installs its own stack in the constructor. Its destructor
+    unmaps that stack and restores the previous one without checking that this is still
+    mapped. If two models are deleted, the older one first, the thread keeps an unmapped
+    stack, and the next signal, such as Ctrl-C, causes a segmentation fault. A plugin
+    whose stack is not the current one only unmaps it (OpenVINO 2026.4,
+    ``SigAltStackSetup`` in ``src/plugins/intel_cpu/src/sigstack_manager.cpp``).
     """
     if os.name != "posix":
         yield

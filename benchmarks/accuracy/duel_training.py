@@ -51,6 +51,8 @@ def train_ours(training: DuelTraining, folder: Path) -> None:
     cfg.randomness.seed = training.seed
     cfg.work_dir = str(folder)
     cfg.resume = (folder / "last_checkpoint").is_file()
+    if cfg.resume:
+        cfg.load_from = None  # MMEngine would resume from it
     runner = RUNNERS.build(cfg)
     timer = EpochTimer(folder, training.threads)
     runner.register_hook(EpochHook(timer.start, lambda: timer.stop(runner.epoch + 1)))

@@ -114,9 +114,7 @@ def load_weights(model: nn.Module, checkpoint: str | Path, cfg: Config) -> None:
     """
     loaded = load(checkpoint)
     tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
-    if not isinstance(tensors, dict) or not all(
-        isinstance(tensor, Tensor) for tensor in tensors.values()
-    ):
+    if not _is_state_dict(tensors):
         raise InputError(f"{checkpoint} holds no state dict: give a checkpoint")
     tensors = {name.removeprefix("module."): t for name, t in tensors.items()}
     _, problem = compare_tensors(tensors, model.state_dict())
@@ -183,9 +181,17 @@ def _convert(path: Path, map_location: Any) -> Any:
             state_dict, meta = ultralytics_to_mmyolo(read_ultralytics(path))
         elif _is_classifier(tensors) and not _is_converted(checkpoint):
             state_dict, meta = tensors, classifier_meta(path, tensors, MMPRETRAIN)
+        elif _is_state_dict(checkpoint):
+            return dict(state_dict=checkpoint)  # EMAHook reads it by this key
         else:
             return checkpoint
     return dict(meta=meta, state_dict=state_dict)
+
+
+def _is_state_dict(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return all(isinstance(tensor, Tensor) for tensor in value.values())
 
 
 def _is_classifier(tensors: Any) -> bool:

@@ -132,6 +132,16 @@ def test_training_starts_from_it(trained, published, tmp_path):
         torch.testing.assert_close(tensor, trained.averaged[name], **tolerance)
 
 
+def test_training_starts_from_a_bare_state_dict(trained, tmp_path):
+    torch.save(trained.averaged, tmp_path / "bare.pth")
+    options = dict(load_from=str(tmp_path / "bare.pth"), work_dir=str(tmp_path))
+    runner = RUNNERS.build(load_config(trained.config, options))
+    runner.call_hook("before_run")
+    runner.load_or_resume()
+    for name, tensor in runner.model.state_dict().items():
+        torch.testing.assert_close(tensor, trained.averaged[name], rtol=0, atol=0)
+
+
 def test_it_cannot_be_resumed(trained, published, tool, tmp_path):
     args = (trained.config, "--work-dir", tmp_path, "--resume", published)
     done = tool("tools/train.py", *args)

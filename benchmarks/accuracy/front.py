@@ -28,7 +28,9 @@ NOTES = (
     "the data sets, for models that have been trained on all of them.",
     "Counts and times: the network with COCO's classes at 640 px, batch 1; first / "
     "this by interleaved rounds.",
-    "INT8: points of test mAP lost, the most of the data sets; size of the file.",
+    "INT8, ms and fp32 / INT8: in another run, of both precisions, by interleaved "
+    "rounds. INT8, lost: points of test mAP, the most of data sets and formats; MB: "
+    "size of the larger file.",
 )
 
 
@@ -45,10 +47,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="JSON of duel.py, one per data set: NAME_DATA.json for configs *_DATA",
     )
     parser.add_argument("--int8", type=Path, help="JSON of int8_accuracy.py")
+    parser.add_argument("--int8-times", type=Path, help="JSON of benchmark_int8.py")
     add_out_argument(parser, picture=True)
     args = parser.parse_args(argv)
     check_suffixes(args.out, with_picture=True)
-    front = read_front(args.costs, args.duels, args.int8)
+    front = read_front(args.costs, args.duels, args.int8, args.int8_times)
     table = tabulate_front(front)
     print(table.markdown())
     table.write(args.out, lambda: draw_points(front.points(), front.title))
@@ -65,7 +68,8 @@ class Front(NamedTuple):
         precisions (dict[str, dict[str, list[float]]]): Test mAP of each seed, by model
             and data set.
         networks (dict[str, str]): Key of ``costs`` by model.
-        int8 (dict[str, list[dict]]): Rows of INT8 files by model.
+        int8 (dict[str, list[dict]]): Accuracy of INT8 files by model.
+        int8_times (dict[str, list[dict]]): Latency of INT8 files by key of ``costs``.
     """
 
     backends: Sequence[str]
@@ -75,6 +79,7 @@ class Front(NamedTuple):
     precisions: dict[str, dict[str, list[float]]]
     networks: dict[str, str]
     int8: dict[str, list[dict]]
+    int8_times: dict[str, list[dict]]
 
     def mean(self, model: str) -> float | None:
         """Average a model's test mAP over the data sets; None if one is missing."""
@@ -97,13 +102,19 @@ class Front(NamedTuple):
         return points
 
 
-def read_front(costs: Path, duels: Sequence[Path], int8: Path | None = None) -> Front:
+def read_front(
+    costs: Path,
+    duels: Sequence[Path],
+    int8: Path | None = None,
+    int8_times: Path | None = None,
+) -> Front:
     """Combine measured costs, trainings and INT8 files.
 
     Args:
         costs (Path): JSON of ``compare_peers.py`` or ``compare.py``.
         duels (Sequence[Path]): JSON files of ``duel.py``, ``NAME_DATA.json`` each.
         int8 (Path, optional): JSON of ``int8_accuracy.py``. Defaults to None.
+        int8_times (Path, optional): JSON of ``benchmark_int8.py``. Defaults to None.
 
     Raises:
         InputError: If a file has another content, or a model was not measured.
@@ -122,14 +133,20 @@ def read_front(costs: Path, duels: Sequence[Path], int8: Path | None = None) -> 
             precisions.setdefault(model, {})[data] = values
     if missing := sorted(set(networks.values()) - rows.keys()):
         raise InputError(f"{costs} has no {', '.join(missing)}: measure them too")
-    files: dict[str, list[dict]] = {}
-    for row in read_document(int8, "rows")["rows"] if int8 else ():
-        if row["precision"] == "int8":
-            files.setdefault(row["model"], []).append(row)
     plan = measured["plan"]
     datasets = [path.stem.rpartition("_")[2] for path in duels]
     title = f"{plan['backends'][0]}, 640 px, {plan['threads']} threads"
-    return Front(plan["backends"], title, datasets, rows, precisions, networks, files)
+    files = map(_read_int8, (int8, int8_times))
+    return Front(plan["backends"], title, datasets, rows, precisions, networks, *files)
+
+
+def _read_int8(path: Path | None) -> dict[str, list[dict]]:
+    """Rows of INT8 files by model; empty without a path."""
+    files: dict[str, list[dict]] = {}
+    for row in read_document(path, "rows")["rows"] if path else ():
+        if row["precision"] == "int8":
+            files.setdefault(row["model"], []).append(row)
+    return files
 
 
 def tabulate_front(front: Front) -> Table:
@@ -149,8 +166,14 @@ def tabulate_front(front: Front) -> Table:
             Column(f"{name}_ratio", f"{name}, first / this", "{:.2f}".format),
         ]
     columns += [Column(data, data) for data in front.datasets]
+    columns += [Column("mean", "mean", "{:.3f}".format)]
+    timed = [row for rows in front.int8_times.values() for row in rows]
+    for name in dict.fromkeys(row["format"] for row in timed):
+        columns += [
+            Column(f"{name}_int8_ms", f"{name} INT8, ms", "{:.1f}".format),
+            Column(f"{name}_int8_ratio", f"{name}, fp32 / INT8", "{:.2f}".format),
+        ]
     columns += [
-        Column("mean", "mean", "{:.3f}".format),
         Column("int8_lost", "INT8, lost", "{:.2f}".format),
         Column("int8_megabytes", "INT8, MB", "{:.2f}".format),
     ]
@@ -163,6 +186,9 @@ def tabulate_front(front: Front) -> Table:
         if files := front.int8.get(model):
             row["int8_lost"] = max(each["lost"] for each in files)
             row["int8_megabytes"] = max(each["megabytes"] for each in files)
+        for each in front.int8_times.get(front.networks[model], ()):
+            row[f"{each['format']}_int8_ms"] = each["network_ms"]
+            row[f"{each['format']}_int8_ratio"] = each["single"]
         rows.append(row)
     rows.sort(key=lambda row: row[f"{front.backends[0]}_network_ms"])
     document = dict(datasets=front.datasets, precisions=front.precisions)

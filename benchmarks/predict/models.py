@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import torch
-from skimage import data as photos
+from skimage import data
 
 from benchmarks.predict.predict_job import SCORE
 from mmyolo_mnv1.analysis.subject import Subject
@@ -25,7 +25,7 @@ CANDIDATES = 100  # pairs of prior and class above the score threshold, in the p
 def write_photos(folder: Path) -> Path:
     """Write copies of one photo of 640 x 480 px as JPEG."""
     folder.mkdir()
-    photo = cv2.resize(photos.rocket()[..., ::-1], (640, 480))
+    photo = cv2.resize(data.rocket()[..., ::-1], (640, 480))
     for number in range(IMAGES):
         path = folder / f"{number}.jpg"
         cv2.imwrite(str(path), photo, [cv2.IMWRITE_JPEG_QUALITY, 95])
@@ -70,10 +70,10 @@ def export_ultralytics(weights: Path, scale: str, folder: Path) -> Path:
         os.chdir(before)
 
 
-def export_int8(
+def export_both(
     configs: Sequence[str], formats: Sequence[str], images: Path, folder: Path
 ) -> dict[tuple[str, str], dict[str, Path]]:
-    """Export detectors in single precision and, except the first, in INT8.
+    """Export detectors in single precision and in INT8.
 
     Args:
         configs (Sequence[str]): Config files.
@@ -85,11 +85,10 @@ def export_int8(
         dict[tuple[str, str], dict[str, Path]]: Files by format, by name and precision.
     """
     files = {}
-    for number, config in enumerate(configs):
+    for config in configs:
         weights = write_weights(config, images, folder)
-        cfg, name = load_config(config), Path(config).stem
-        files[name, "fp32"] = export_detector(cfg, weights, folder, ExportPlan(formats))
-        if number > 0:
-            plan = ExportPlan(formats, calibration=images)
-            files[name, "int8"] = export_detector(cfg, weights, folder, plan)
+        for precision, photos in (("fp32", None), ("int8", images)):
+            plan = ExportPlan(formats, calibration=photos)
+            paths = export_detector(load_config(config), weights, folder, plan)
+            files[Path(config).stem, precision] = paths
     return files

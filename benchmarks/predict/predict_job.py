@@ -1,4 +1,4 @@
-"""Ways from a folder of JPEGs to boxes, each timed in a new interpreter.
+"""Jobs of prediction, each timed in a new interpreter.
 
 This module imports nothing heavy: each process imports only what a user's process
 imports for the same work.
@@ -25,7 +25,7 @@ class PredictJob(NamedTuple):
     """One way of running an exported model.
 
     Args:
-        kind (str): :data:`OURS`, :data:`PEER` or :data:`.NETWORK`.
+        kind (str): :data:`OURS` or :data:`PEER`.
         model (Path): Exported model.
         images (Path): Folder of JPEGs.
         threads (int, optional): CPU threads. Defaults to None, as installed.
@@ -38,8 +38,36 @@ class PredictJob(NamedTuple):
 
     def prepare(self) -> tuple[Runs, dict]:
         """See :meth:`.Task.prepare`; the first run, slower, is not measured."""
-        make_run = {OURS: _run_ours, PEER: _run_peer, NETWORK: _run_network}[self.kind]
-        run = make_run(self)
+        run = {OURS: _run_ours, PEER: _run_peer}[self.kind](self)
+        run()
+        return {NETWORK: run}, {}
+
+
+class NetworkJob(NamedTuple):
+    """An exported network alone, with one image.
+
+    Args:
+        model (Path): Exported model.
+        threads (int): CPU threads.
+    """
+
+    model: Path
+    threads: int
+
+    def prepare(self) -> tuple[Runs, dict]:
+        """See :meth:`.Task.prepare`; a run gives milliseconds."""
+        from mmyolo_mnv1.deploy.runtime.detector import Detector
+
+        engine = Detector(self.model, threads=self.threads).engine
+        shape = 1, 3, *engine.metadata.input_shape
+        images = np.random.default_rng(0).random(shape, np.float32)
+
+        def run() -> float:
+            engine.run(images)  # wakes the cores, idle during the turns of others
+            start = time.perf_counter()
+            engine.run(images)
+            return 1000 * (time.perf_counter() - start)
+
         run()
         return {NETWORK: run}, {}
 
@@ -91,23 +119,6 @@ def _run_peer(job: PredictJob) -> TimedRun:
             inside += result.speed["inference"]
         total = 1000 * (time.perf_counter() - start)
         return total / count, (total - inside) / count
-
-    return run
-
-
-def _run_network(job: PredictJob) -> TimedRun:
-    """Time the exported graph alone, with one image."""
-    from mmyolo_mnv1.deploy.runtime.detector import Detector
-
-    engine = Detector(job.model, threads=job.threads).engine
-    height, width = engine.metadata.input_shape
-    images = np.random.default_rng(0).random((1, 3, height, width), np.float32)
-
-    def run() -> tuple[float, float]:
-        engine.run(images)  # wakes the cores, idle during the turns of others
-        start = time.perf_counter()
-        engine.run(images)
-        return 1000 * (time.perf_counter() - start), 0.0
 
     return run
 

@@ -305,12 +305,17 @@ def test_front_of_two_data_sets(tool, tmp_path):
         for precision in ("fp32", "int8")
     ]
     (tmp_path / "int8.json").write_text(json.dumps(dict(rows=int8)))
-    front = read_front(tmp_path / "costs.json", trained, tmp_path / "int8.json")
+    times = [dict(int8[1], format="openvino", network_ms=8, single=1.7)]
+    (tmp_path / "times.json").write_text(json.dumps(dict(rows=times)))
+    files = [tmp_path / name for name in ("int8.json", "times.json")]
+    front = read_front(tmp_path / "costs.json", trained, *files)
     assert front.points() == [ResultPoint("yolo11_n", pytest.approx([0.6, 0.7]), 3, 20)]
     peer, ours = tabulate_front(front).rows
     assert peer["bccd"] == "0.400 (1)" and peer["mean"] is None
     assert ours["cards"] == "0.750 ± 0.071 (2)"
     assert ours["mean"] == pytest.approx(0.65) and ours["int8_lost"] == 0.3
+    assert (ours["openvino_int8_ms"], ours["openvino_int8_ratio"]) == (8, 1.7)
+    assert "openvino_int8_ms" not in peer
     script, picture = "benchmarks/accuracy/front.py", tmp_path / "front.png"
     done = tool(script, tmp_path / "costs.json", *trained, "--out", picture)
     assert done.returncode == 0 and picture.is_file(), done.stderr

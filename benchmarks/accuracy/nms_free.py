@@ -1,14 +1,17 @@
-"""mAP and time of post-processing, with NMS and without, of detectors with both heads.
+"""mAP and time of post-processing, with NMS and without, of trained detectors.
 
 nms_free --run NAME CONFIG CHECKPOINT [CHECKPOINT ...], one checkpoint per seed.
 """
 
 import argparse
+import copy
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+from mmengine.config import Config
 
 from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
 from mmyolo_mnv1.analysis.export_report import measure_precision
@@ -17,9 +20,7 @@ from mmyolo_mnv1.analysis.machine import describe_machine, machine_notes, set_th
 from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
 from mmyolo_mnv1.analysis.timing import LatencyPlan
 from mmyolo_mnv1.config import load_config
-from mmyolo_mnv1.deploy.export.config_metadata import build_metadata
-from mmyolo_mnv1.deploy.export.network import load_network
-from mmyolo_mnv1.deploy.export.pytorch_engine import PyTorchEngine
+from mmyolo_mnv1.deploy.export.formats import ExportPlan, export_detector
 from mmyolo_mnv1.deploy.runtime.detector import Detector
 from mmyolo_mnv1.deploy.runtime.images import read_image
 from mmyolo_mnv1.deploy.runtime.processing import (
@@ -40,7 +41,13 @@ COLUMNS = (
     Column("gap", "points lost without", "{:.2f}".format),
     Column("gap_sd", "± over seeds", "{:.2f}".format),
     *(
-        Column(f"ms_{way}_{score}", f"ms {text}, score > {score}", "{:.3f}".format)
+        Column(f"ms_{way}_network", f"network, ms {text}", "{:.2f}".format)
+        for way, text in WAYS.items()
+    ),
+    *(
+        Column(
+            f"ms_{way}_{score}", f"post, ms {text}, score > {score}", "{:.3f}".format
+        )
         for score in SCORES
         for way, text in WAYS.items()
     ),
@@ -64,9 +71,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     machine = describe_machine("cpu", 1)
     notes = [
-        "mAP@[.5:.95] of the test set, mean over seeds; one checkpoint has both heads.",
-        f"ms an image: score filter, sorting and NMS of the NumPy runtime; {PHOTOS} "
-        f"test photos, median of {plan.rounds} interleaved rounds, first seed.",
+        "mAP@[.5:.95] of the test set, mean over seeds; the same checkpoints.",
+        "ONNX Runtime, one thread. network: with decoding, and with the peaks of the "
+        "scores in a file without NMS. post: score filter, sorting and NMS.",
+        f"ms an image: {PHOTOS} test photos, first seed, median of {plan.rounds} "
+        "interleaved rounds.",
         *machine_notes(machine),
     ]
     table = Table(COLUMNS, rows, notes, dict(machine=machine, rows=rows))
@@ -85,28 +94,32 @@ def measure_run(
 
     Args:
         name (str): Name of the row.
-        config (str): Config of a detector with a ``YOLO11DualHead``.
+        config (str): Config of a detector.
         checkpoints (Sequence[str]): One per seed.
         plan (LatencyPlan): Rounds.
         options (dict, optional): Changes of the config. Defaults to None.
     """
-    truth = load_truth(load_config(config, options))
+    cfg = load_config(config, options)
+    truth = load_truth(cfg)
     row = dict(data=name, seeds=len(checkpoints), checkpoints=list(checkpoints))
-    detectors = [
-        {way: _load(config, Path(checkpoint), way, options) for way in WAYS}
-        for checkpoint in checkpoints
-    ]
+    with TemporaryDirectory() as folder:
+        detectors = [
+            {way: _export(cfg, Path(checkpoint), way, Path(folder)) for way in WAYS}
+            for checkpoint in checkpoints
+        ]
     maps = {
         way: np.array([measure_precision(d[way], truth)["AP"] for d in detectors])
         for way in WAYS
     }
     gaps = 100 * (maps["nms"] - maps["free"])
     row.update(gap=gaps.mean(), gap_sd=gaps.std(ddof=1) if len(gaps) > 1 else None)
-    runs = {
-        f"ms_{way}_{score}": _post_processing(detectors[0][way], truth, score)
-        for way in WAYS
-        for score in SCORES
-    }
+    runs = {}
+    for way in WAYS:
+        detector = detectors[0][way]
+        inputs = _inputs(detector, truth)
+        runs[f"ms_{way}_network"] = _network(detector, inputs)
+        for score in SCORES:
+            runs[f"ms_{way}_{score}"] = _post_processing(detector, inputs, score)
     times = plan.time(runs)
     row.update({key: float(np.median(ms)) / PHOTOS for key, ms in times.items()})
     for way, values in maps.items():
@@ -114,26 +127,31 @@ def measure_run(
     return row
 
 
-def _load(config: str, checkpoint: Path, way: str, options: dict | None) -> Detector:
-    cfg = load_config(config, options)
+def _export(cfg: Config, checkpoint: Path, way: str, folder: Path) -> Detector:
+    cfg = copy.deepcopy(cfg)
     if way == "free":
         cfg.model.test_cfg.nms = None
-    network = load_network(cfg, checkpoint)
-    return Detector(PyTorchEngine(network, build_metadata(cfg, network)))
+    path = export_detector(cfg, checkpoint, folder, ExportPlan(["onnx"]))["onnx"]
+    return Detector(path, threads=1)
+
+
+def _inputs(detector: Detector, truth: GroundTruth) -> list[np.ndarray]:
+    how, paths = detector.metadata.preprocessing, list(truth.image_paths.values())
+    images = [
+        letterbox(read_image(p), detector.shape, how).image for p in paths[:PHOTOS]
+    ]
+    return [normalise([image], how) for image in images]
+
+
+def _network(detector: Detector, inputs: Sequence[np.ndarray]) -> Callable[[], float]:
+    return timed(lambda: [detector.engine.run(image) for image in inputs])
 
 
 def _post_processing(
-    detector: Detector, truth: GroundTruth, score: float
+    detector: Detector, inputs: Sequence[np.ndarray], score: float
 ) -> Callable[[], float]:
-    """Measurement of the post-processing of some photos."""
-    how, nms = detector.metadata.preprocessing, detector.nms
-    outputs = []
-    for path in list(truth.image_paths.values())[:PHOTOS]:
-        boxed = letterbox(read_image(path), detector.shape, how)
-        outputs.append(
-            [o[0] for o in detector.engine.run(normalise([boxed.image], how))]
-        )
-    nms = nms._replace(score_threshold=score)
+    outputs = [[o[0] for o in detector.engine.run(image)] for image in inputs]
+    nms = detector.nms._replace(score_threshold=score)
 
     def run() -> None:
         for boxes, scores in outputs:

@@ -30,9 +30,7 @@ from mmyolo_mnv1.deploy.export.quantization import (
 from mmyolo_mnv1.deploy.runtime.metadata import Metadata
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
 from mmyolo_mnv1.errors import InputError
-from mmyolo_mnv1.weights import load_tensors, save_checkpoint
 from tests.helpers.deploy_models import (
-    LEAST,
     assert_same,
     detect_in_pytorch,
     image_files,
@@ -198,35 +196,25 @@ def test_nms_keeps_the_best_class_only(model, tmp_path):
 
 
 def test_nms_free(model, tool, tmp_path):
-    """No NMS in any runtime, ncnn too: what PyTorch's one-to-one branches find."""
+    """No NMS in any runtime, ncnn too: the peaks that PyTorch finds."""
     config, weights = model
-    dual = "model.bbox_head.type=YOLO11DualHead"
-    tensors = load_tensors(weights)
-    for name in [name for name in tensors if ".cls_preds." in name]:
-        branch = name.replace("head_module.cls_preds", "one_to_one_preds")
-        tensors[branch] = tensors[name].clone()
-        tensors[name].zero_()  # these are not used
-    checkpoint, out = tmp_path / "dual.pth", tmp_path / "out"
-    save_checkpoint(tensors, {}, checkpoint)
+    out = tmp_path / "out"
     done = tool(
-        *("tools/deploy/export.py", config, checkpoint, "--nms", "free", "--out", out),
-        *("--cfg-options", dual, "--format", "onnx", "ncnn"),
+        *("tools/deploy/export.py", config, weights, "--nms", "free", "--out", out),
+        *("--format", "onnx", "openvino", "ncnn", "torchscript"),
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    cfg = load_config(config, {"model.bbox_head.type": "YOLO11DualHead"})
+    cfg = load_config(config)
     cfg.model.test_cfg.nms = None
-    (expected,) = detect_in_pytorch(cfg, checkpoint, photos()[:1])
-    for suffix in ("onnx", "ncnn.param"):
+    (expected,) = detect_in_pytorch(cfg, weights, photos()[:1])
+    for suffix in ("onnx", "xml", "ncnn.param", "torchscript"):
         detector = Detector(out / f"child_free.{suffix}")
         found = detector(photos()[0])
-        assert assert_same(found, expected) > 100
+        assert assert_same(found, expected) >= 10  # peaks
         assert (np.diff(found.scores) <= 0).all()
         # Overlapping boxes stay, unless NMS is asked for.
-        fewer = Detector(detector.engine, LEAST, iou_threshold=0.1)(photos()[0])
-        assert len(fewer.scores) < (found.scores > LEAST).sum()
-    done = tool("tools/deploy/export.py", config, weights, "--nms", "free")
-    assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "test_cfg.nms is None (--nms free)" in done.stderr
+        fewer = Detector(detector.engine, iou_threshold=0.1)(photos()[0])
+        assert fewer.scores.sum() < found.scores.sum()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...converters.loading import load_weights
 from ...errors import InputError
 from ...models.build import build_model
+from ...models.dense_heads.peaks import peak_scores
 
 
 def build_detector(cfg: Config) -> YOLODetector:
@@ -63,7 +64,7 @@ class DetectorNetwork(nn.Module):
     """A detector's network and decoding, as plain tensor operations.
 
     Preprocessing (letterbox, normalisation) and post-processing (score threshold, NMS)
-    are not part of it.
+    are not part of it; in a detector without NMS :func:`.peak_scores` is.
 
     Args:
         detector (YOLODetector): Detector with a head like YOLOv8's, usually a result of
@@ -102,6 +103,8 @@ class DetectorNetwork(nn.Module):
         # DistancePointBBoxCoder, without splitting the four sides
         first, second = (_flatten(distances).float() * strides).split(2, 2)
         boxes = torch.cat([points - first, points + second], 2)
+        if getattr(head, "nms_free", False):
+            return boxes, _flatten(peak_scores(logits))
         return boxes, _flatten(logits).sigmoid()
 
 

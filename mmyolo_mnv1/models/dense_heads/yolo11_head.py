@@ -4,6 +4,7 @@ Reference: ultralytics 8.3 ``nn/modules/head.py`` (Detect).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -17,9 +18,9 @@ from mmyolo.registry import MODELS
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from ...errors import InputError
 from ..layers.conv import TORCH_CONV_INIT, conv3x3
 from ..scales import get_scale
+from .peaks import peak_scores
 
 
 @MODELS.register_module()
@@ -99,26 +100,10 @@ class YOLO11Head(YOLOv8Head):
     tensors if mmcv was compiled without CUDA.
     """
 
-    #: Whether the head can detect without NMS.
-    has_one_to_one = False
-
     @property
     def nms_free(self) -> bool:
-        """Whether ``test_cfg.nms`` is None: detection without NMS."""
+        """Whether ``test_cfg.nms`` is None: :func:`.peak_scores` in place of NMS."""
         return bool(self.test_cfg) and self.test_cfg.get("nms", True) is None
-
-    def special_init(self) -> None:
-        """See the parent.
-
-        Raises:
-            InputError: If NMS is switched off for a head that needs it.
-        """
-        super().special_init()
-        if self.nms_free and not self.has_one_to_one:
-            raise InputError(
-                "model.test_cfg.nms is None (--nms free): this needs a detector "
-                "trained with model.bbox_head.type='YOLO11DualHead'"
-            )
 
     def loss_by_feat(
         self,
@@ -128,7 +113,6 @@ class YOLO11Head(YOLOv8Head):
         batch_gt_instances: Tensor | Sequence[InstanceData],
         batch_img_metas: Sequence[dict],
         batch_gt_instances_ignore: OptInstanceList = None,
-        assigner: nn.Module | None = None,
     ) -> dict[str, Tensor]:
         """Compute the three losses, multiplied by the number of images as in YOLOv8.
 
@@ -141,7 +125,6 @@ class YOLO11Head(YOLOv8Head):
                 index, label, x1, y1, x2, y2 in pixels; or the instances of each image.
             batch_img_metas (Sequence[dict]): One for each image; not used.
             batch_gt_instances_ignore (optional): Not used.
-            assigner (nn.Module, optional): Defaults to None, that of ``train_cfg``.
 
         Returns:
             dict[str, Tensor]: ``loss_cls``, ``loss_bbox`` and ``loss_dfl``.
@@ -156,7 +139,7 @@ class YOLO11Head(YOLOv8Head):
             distances = distances.transpose(1, 2).float()
             boxes = self.bbox_coder.decode(points, distances, strides)
             scores = logits[image, label].sigmoid()
-        rows = (assigner or self.assigner)(boxes, scores, points, truths)
+        rows = self.assigner(boxes, scores, points, truths)
         image, label = image[rows.truths], label[rows.truths]
         weights, world = rows.weights, get_dist_info()[1]
         # DDP averages the gradients of the processes: with this mean as the divisor,
@@ -187,6 +170,17 @@ class YOLO11Head(YOLOv8Head):
         )
         losses = dict(loss_cls=loss_cls, loss_bbox=loss_bbox, loss_dfl=loss_dfl)
         return {name: loss * (num_imgs * world) for name, loss in losses.items()}
+
+    def predict_by_feat(
+        self, cls_scores: Sequence[Tensor], *args: Any, **kwargs: Any
+    ) -> list[InstanceData]:
+        """Decode and post-process; without NMS, lower the scores beside peaks first.
+
+        Arguments and result are the parent's.
+        """
+        if self.nms_free:
+            cls_scores = [scores.logit() for scores in peak_scores(cls_scores)]
+        return super().predict_by_feat(cls_scores, *args, **kwargs)
 
     def _priors(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Centres (P, 2) in pixels and strides (P,) of the priors, cached.

@@ -46,8 +46,6 @@ class YOLO11TaskAlignedAssigner(nn.Module):
         beta (float): Exponent of the overlap. Defaults to 6.0.
         eps (float): Minimum distance in pixels of a prior inside a box from its sides,
             and number added to divisors. Defaults to 1e-9.
-        one_to_one (bool): Whether each box keeps only the best prior of those assigned
-            to it, for detection without NMS. Defaults to False.
     """
 
     def __init__(
@@ -57,7 +55,6 @@ class YOLO11TaskAlignedAssigner(nn.Module):
         alpha: float = 0.5,
         beta: float = 6.0,
         eps: float = 1e-9,
-        one_to_one: bool = False,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
@@ -65,7 +62,6 @@ class YOLO11TaskAlignedAssigner(nn.Module):
         self.alpha = alpha
         self.beta = beta
         self.eps = eps
-        self.one_to_one = one_to_one
 
     @torch.no_grad()
     def forward(
@@ -111,9 +107,6 @@ class YOLO11TaskAlignedAssigner(nn.Module):
         is_assigned = selected & (first[places] == rows)
         alignment = alignment[owner, priors] * is_assigned
         best_alignment = _group_max(alignment, owner, len(truths))
-        if self.one_to_one:
-            is_assigned &= alignment == best_alignment[owner]
-            alignment = alignment * is_assigned
         overlap = overlaps[owner, priors] * is_assigned
         best_overlap = _group_max(overlap, owner, len(truths))
         weights = alignment * best_overlap[owner] / (best_alignment[owner] + self.eps)

@@ -10,6 +10,7 @@ from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.device import get_device
 from mmengine.evaluator import DumpResults
+from mmengine.runner import find_latest_checkpoint
 from mmyolo.registry import RUNNERS
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
@@ -87,7 +88,8 @@ def train_detector(cfg: Config, amp: bool = False, resume: str | None = None) ->
         cfg (Config): See :func:`launch_config`.
         amp (bool): Automatic mixed precision. Defaults to False.
         resume (str, optional): Checkpoint to resume from, or ``auto`` for the newest
-            one in the work directory, if any. Defaults to None.
+            one in the work directory; without any, training starts as the config says,
+            from ``load_from`` too. Defaults to None.
 
     Raises:
         InputError: If the checkpoint is missing, or ``amp`` is used with an optimizer
@@ -95,9 +97,11 @@ def train_detector(cfg: Config, amp: bool = False, resume: str | None = None) ->
     """
     if amp:
         _enable_amp(cfg)
-    if resume:
-        cfg.resume = True
-        cfg.load_from = None if resume == "auto" else _checkpoint_path(resume)
+    if resume == "auto":
+        if find_latest_checkpoint(cfg.work_dir):
+            cfg.resume, cfg.load_from = True, None
+    elif resume:
+        cfg.resume, cfg.load_from = True, _checkpoint_path(resume)
     RUNNERS.build(cfg).train()
 
 

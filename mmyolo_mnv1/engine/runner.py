@@ -251,12 +251,17 @@ class YOLO11Runner(Runner):
     def load_or_resume(self) -> None:
         """Load or resume; find the last checkpoint in a moved work directory too.
 
+        Without a checkpoint to resume, training starts from ``pretrained``: MMYOLO's
+        ``train.py --resume`` has removed ``load_from``.
+
         Raises:
             InputError: If ``last_checkpoint`` names a file that does not exist.
         """
         if self._resume and self._load_from is None and not self._has_loaded:
             path = find_latest_checkpoint(self.work_dir)
-            if path and "://" not in path and not Path(path).is_file():
+            if path is None:
+                self._resume, self._load_from = False, self.cfg.get("pretrained")
+            elif "://" not in path and not Path(path).is_file():
                 moved = Path(self.work_dir) / Path(path).name
                 if not moved.is_file():
                     raise InputError(

@@ -70,9 +70,12 @@ def test_config_of_a_launch(config, parse, monkeypatch):
 
 
 def test_resume(config, built, tmp_path):
-    cfg = load_config(config)
+    cfg = load_config(config, dict(work_dir=str(tmp_path), load_from="weights.pth"))
     launch.train_detector(cfg)
     assert built[-1].resume is False
+    launch.train_detector(cfg, resume="auto")  # no checkpoint yet
+    assert built[-1].resume is False and built[-1].load_from == "weights.pth"
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_2.pth"))
     launch.train_detector(cfg, resume="auto")
     assert built[-1].resume is True and built[-1].load_from is None
     checkpoint = tmp_path / "epoch_1.pth"

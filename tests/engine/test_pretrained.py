@@ -29,13 +29,17 @@ def build(digits, tmp_path, original):
     return run
 
 
-@pytest.mark.parametrize("place", ["pretrained", "init_cfg"])
+@pytest.mark.parametrize("place", ["pretrained", "init_cfg", "resume"])
 def test_wider_weights_are_narrowed(build, tmp_path, original, place):
+    """Also where nothing is to be resumed: MMYOLO's --resume removes load_from."""
     file = str(tmp_path / "w.npz")
     if place == "pretrained":
         runner = build(pretrained=file)
         runner.load_or_resume()
         assert runner.cfg.model.backbone.act_cfg.type == "ReLU6"
+    elif place == "resume":
+        runner = build(pretrained=file, resume=True, load_from=None)
+        runner.load_or_resume()
     else:
         init_cfg = dict(type="Pretrained", prefix="backbone.", checkpoint=file)
         runner = build(**{"model.backbone.init_cfg": init_cfg})

@@ -27,10 +27,12 @@ class SafeCheckpointHook(CheckpointHook):
     """
 
     _terminated = False
+    _has_trained = False
 
     def before_train(self, runner) -> None:
         """Install the SIGTERM handler."""
         super().before_train(runner)
+        self._has_trained = True
         if threading.current_thread() is threading.main_thread():
             self._handler = signal.signal(signal.SIGTERM, self._on_sigterm)
 
@@ -105,8 +107,11 @@ class SafeCheckpointHook(CheckpointHook):
             self._remove(self.file_backend.join_path(self.out_dir, name))
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        """Save the best checkpoint, then remove the previous best."""
-        if not self.save_best:
+        """Save the best checkpoint, then remove the previous best.
+
+        ``Runner.val()`` without a training saves none.
+        """
+        if not self.save_best or not self._has_trained:
             return
         before = self._best_checkpoints()
         self._set_best_checkpoints([None] * len(before))

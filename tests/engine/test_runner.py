@@ -7,9 +7,11 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmyolo.registry import MODELS, RUNNERS
 
+from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.engine import YOLO11Runner
 from mmyolo_mnv1.engine.runner import compare_tensors
 from mmyolo_mnv1.errors import InputError
+from tests.helpers.small_runs import write_config
 
 
 @pytest.fixture
@@ -118,6 +120,13 @@ def view(boxes, flip):
             bboxes=boxes[:, :4], scores=boxes[:, 4], labels=boxes[:, 5].long()
         ),
     )
+
+
+def test_validation_without_training(digits, tmp_path):
+    cfg = load_config(write_config(tmp_path / "run.py", digits))
+    cfg.work_dir = str(tmp_path / "work")
+    assert "coco/bbox_mAP" in RUNNERS.build(cfg).val()
+    assert not list(tmp_path.rglob("*.pth"))
 
 
 def test_tta_merges_views(root):

@@ -204,8 +204,14 @@ def _is_float(convolution: Any) -> bool:
 def _nncf_options(
     model: Any, in_float: Sequence[str], calibration: Calibration
 ) -> dict:
-    """Arguments of NNCF's functions that quantise a model."""
+    """Arguments of NNCF's functions that quantise a model.
+
+    Activations range from the least to the greatest value of the calibration set, as in
+    ONNX Runtime's tool. With NNCF's default, means over images, light detectors lose
+    0.3 points of mAP more, by five on BCCD and cards.
+    """
     import nncf
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     names = {operation.get_friendly_name() for operation in model.get_ops()}
     return dict(
@@ -213,6 +219,9 @@ def _nncf_options(
         # MIXED: symmetric weights, asymmetric activations, as SiLU's are.
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(calibration),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+        ),
         ignored_scope=nncf.IgnoredScope(names=[n for n in in_float if n in names]),
     )
 

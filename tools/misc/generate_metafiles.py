@@ -145,7 +145,8 @@ def _input_shape(cfg: Config) -> tuple[int, int]:
 
 
 def _kind(cfg: Config) -> tuple[str, str]:
-    return cfg.model.type, cfg.model.backbone.type
+    """Key of :data:`COLLECTIONS`; a distilled detector is of its student's."""
+    return cfg.model.type.removeprefix("Distilled"), cfg.model.backbone.type
 
 
 def _data_root(cfg: Config) -> str:

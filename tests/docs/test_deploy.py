@@ -53,7 +53,7 @@ def test_every_command(root, workplace, tool, monkeypatch):
     page = (root / "docs/deploy.md").read_text()
     blocks = re.findall(r"```(bash|python)\n(.*?)```", page, re.DOTALL)
     languages = [language for language, _ in blocks]
-    assert languages == ["bash"] * 3 + ["python", "bash", "python"]
+    assert languages == ["bash"] * 4 + ["python"]
     monkeypatch.setattr(benchmark_formats, "FORMATS", ("onnx",))
     out = ""
     for language, command in [(lang, c) for lang, b in blocks for c in split(lang, b)]:

@@ -151,6 +151,8 @@ def find_sensitive(
     """
     import nncf
 
+    options = _nncf_options(model, tail, calibration)
+    options["advanced_quantization_parameters"] = options.pop("advanced_parameters")
     validation = Calibration(limit.paths, calibration.metadata, len(limit.paths))
 
     def validate(compiled: Any, _: Iterable) -> tuple[float, list[list[np.ndarray]]]:
@@ -167,7 +169,7 @@ def find_sensitive(
                 ranking_subset_size=min(RANKING_IMAGES, len(validation)),
                 num_ranking_workers=1,
             ),
-            **_nncf_options(model, tail, calibration),
+            **options,
         )
     names = [
         operation.get_friendly_name()

@@ -22,6 +22,7 @@ from benchmarks.accuracy.duel_folder import (
 )
 from benchmarks.harness.training_config import EpochHook, train_only
 from mmyolo_mnv1.analysis.machine import set_threads
+from mmyolo_mnv1.engine.runner import resume_last
 
 COCO_METRICS = {"mAP": "coco/bbox_mAP", "mAP50": "coco/bbox_mAP_50"}
 
@@ -50,9 +51,7 @@ def train_ours(training: DuelTraining, folder: Path) -> None:
     cfg.default_hooks.checkpoint = checkpoint_hook
     cfg.randomness.seed = training.seed
     cfg.work_dir = str(folder)
-    cfg.resume = (folder / "last_checkpoint").is_file()
-    if cfg.resume:
-        cfg.load_from = None  # MMEngine would resume from it
+    resume_last(cfg)
     runner = RUNNERS.build(cfg)
     timer = EpochTimer(folder, training.threads)
     runner.register_hook(EpochHook(timer.start, lambda: timer.stop(runner.epoch + 1)))

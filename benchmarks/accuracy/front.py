@@ -29,8 +29,8 @@ NOTES = (
     "Counts and times: the network with COCO's classes at 640 px, batch 1; first / "
     "this by interleaved rounds.",
     "INT8, ms and fp32 / INT8: in another run, of both precisions, by interleaved "
-    "rounds. INT8, lost: points of test mAP, the most of data sets and formats; MB: "
-    "size of the larger file.",
+    "rounds. INT8, lost: points of test mAP, maximum over data sets and formats; "
+    "MB: size of the larger file.",
 )
 
 
@@ -141,7 +141,7 @@ def read_front(
 
 
 def _read_int8(path: Path | None) -> dict[str, list[dict]]:
-    """Rows of INT8 files by model; empty without a path."""
+    """Read the rows of INT8 files, by model; empty if ``path`` is None."""
     files: dict[str, list[dict]] = {}
     for row in read_document(path, "rows")["rows"] if path else ():
         if row["precision"] == "int8":

@@ -15,10 +15,10 @@ from mmengine.config import Config
 
 from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
 from mmyolo_mnv1.analysis.export_report import measure_precision
-from mmyolo_mnv1.analysis.latency_job import timed
 from mmyolo_mnv1.analysis.machine import describe_machine, machine_notes, set_threads
 from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
 from mmyolo_mnv1.analysis.timing import LatencyPlan
+from mmyolo_mnv1.analysis.worker import timed
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy.export.formats import ExportPlan, export_detector
 from mmyolo_mnv1.deploy.runtime.detector import Detector
@@ -114,9 +114,8 @@ def measure_run(
     gaps = 100 * (maps["nms"] - maps["free"])
     row.update(gap=gaps.mean(), gap_sd=gaps.std(ddof=1) if len(gaps) > 1 else None)
     runs = {}
-    for way in WAYS:
-        detector = detectors[0][way]
-        inputs = _inputs(detector, truth)
+    inputs = _inputs(detectors[0]["nms"], truth)
+    for way, detector in detectors[0].items():
         runs[f"ms_{way}_network"] = _network(detector, inputs)
         for score in SCORES:
             runs[f"ms_{way}_{score}"] = _post_processing(detector, inputs, score)

@@ -1,4 +1,4 @@
-"""Time INT8 against single precision: the exported network alone, with decoding."""
+"""Measure the latency of exported networks in INT8 and in single precision."""
 
 import argparse
 import sys
@@ -9,9 +9,12 @@ from tempfile import TemporaryDirectory
 from benchmarks.harness.fresh_process import FreshWorker
 from benchmarks.predict.models import export_both, write_photos
 from benchmarks.predict.predict_job import NetworkJob
-from mmyolo_mnv1.analysis.arguments import add_out_argument
+from mmyolo_mnv1.analysis.arguments import (
+    add_out_argument,
+    add_round_arguments,
+    parse_cpu_plan,
+)
 from mmyolo_mnv1.analysis.machine import (
-    available_threads,
     describe_machine,
     machine_notes,
 )
@@ -19,7 +22,6 @@ from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
 from mmyolo_mnv1.analysis.timing import LatencyPlan, compare_times
 from mmyolo_mnv1.analysis.worker import workers
 from mmyolo_mnv1.deploy.export.formats import WITH_INT8, disk_size
-from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 
 COLUMNS = (
     Column("model", "model"),
@@ -38,7 +40,7 @@ NOTES = (
     "Median and quartiles of interleaved rounds (A B A B …), one process per row.",
     "fp32 / this: time of the same model in single precision over this time; first / "
     "this: of the first row of the format; median of the rounds.",
-    "One image; untrained weights, BN statistics of a photo.",
+    "Network with decoding, one image; untrained weights, BN statistics of a photo.",
 )
 
 
@@ -47,16 +49,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="+", help="ratios are to the first")
     parser.add_argument("--format", nargs="+", default=list(WITH_INT8))
-    parser.add_argument(
-        "--threads", type=int, default=available_threads(), help="default: all cores"
-    )
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--warmup", type=int, default=3, help="rounds not counted")
+    add_round_arguments(parser)
     add_out_argument(parser)
     args = parser.parse_args(argv)
     check_suffixes(args.out)
-    options = RunOptions("cpu", threads=args.threads)
-    plan = LatencyPlan(run_options=options, rounds=args.rounds, warmup=args.warmup)
+    plan = parse_cpu_plan(args)
     table = benchmark_int8(args.config, args.format, plan)
     print(table.markdown())
     table.write(args.out)
@@ -65,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def benchmark_int8(
     configs: Sequence[str], formats: Sequence[str], plan: LatencyPlan
 ) -> Table:
-    """Export detectors in single precision and in INT8, and time them in turns.
+    """Export detectors in single precision and in INT8; measure interleaved rounds.
 
     Args:
         configs (Sequence[str]): Config files; ratios are to the first.
@@ -99,9 +96,9 @@ def benchmark_int8(
                 row["single"] = single["ratio"]
                 row["megabytes"] = disk_size(files[model, precision][name]) / 1e6
                 rows.append(row)
-    how = f"{plan.rounds} rounds after {plan.warmup} of warm-up."
+    notes = [*NOTES, plan.rounds_note(), *machine_notes(machine)]
     document = dict(machine=machine, plan=plan.as_dict(), rows=rows)
-    return Table(COLUMNS, rows, [*NOTES, how, *machine_notes(machine)], document)
+    return Table(COLUMNS, rows, notes, document)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time predict.py against Ultralytics': from a folder of JPEGs to boxes."""
+"""Measure predict.py and Ultralytics' predict, from a folder of JPEGs to boxes."""
 
 import argparse
 import sys
@@ -17,9 +17,12 @@ from benchmarks.predict.models import (
     write_weights,
 )
 from benchmarks.predict.predict_job import OURS, PEER, SCORE, PredictJob
-from mmyolo_mnv1.analysis.arguments import add_out_argument
+from mmyolo_mnv1.analysis.arguments import (
+    add_out_argument,
+    add_round_arguments,
+    parse_cpu_plan,
+)
 from mmyolo_mnv1.analysis.machine import (
-    available_threads,
     describe_machine,
     machine_notes,
 )
@@ -28,7 +31,6 @@ from mmyolo_mnv1.analysis.timing import LatencyPlan, spread
 from mmyolo_mnv1.analysis.worker import Worker, workers
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy.export.formats import ExportPlan, disk_size, export_detector
-from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 
 COLUMNS = (
     Column("threads", "threads"),
@@ -64,23 +66,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "config", nargs="?", default="configs/yolo11_n.py", help="default: yolo11_n"
     )
-    parser.add_argument(
-        "--threads", type=int, default=available_threads(), help="default: all cores"
-    )
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--warmup", type=int, default=3, help="rounds not counted")
+    add_round_arguments(parser)
     add_out_argument(parser)
     args = parser.parse_args(argv)
     check_suffixes(args.out)
-    options = RunOptions("cpu", threads=args.threads)
-    plan = LatencyPlan(run_options=options, rounds=args.rounds, warmup=args.warmup)
+    plan = parse_cpu_plan(args)
     table = benchmark_predict(args.config, plan)
     print(table.markdown())
     table.write(args.out)
 
 
 def benchmark_predict(detector: str, plan: LatencyPlan) -> Table:
-    """Measure ``predict.py`` against Ultralytics'.
+    """Measure ``predict.py`` and Ultralytics' ``predict``.
 
     Args:
         detector (str): Config file of a YOLO11.
@@ -109,14 +106,13 @@ def benchmark_predict(detector: str, plan: LatencyPlan) -> Table:
                 PredictJob(OURS, ours, images, count),
             ]
             rows += (dict(threads=words, **row) for row in _measure(jobs, plan))
-    how = f"{plan.rounds} rounds after {plan.warmup} of warm-up."
-    notes = [*NOTES, how, *machine_notes(machine)]
+    notes = [*NOTES, plan.rounds_note(), *machine_notes(machine)]
     document = dict(machine=machine, plan=plan.as_dict(), rows=rows)
     return Table(COLUMNS, rows, notes, document)
 
 
 def _measure(jobs: Sequence[PredictJob], plan: LatencyPlan) -> Iterator[dict]:
-    """Time jobs in interleaved rounds; one row per job, the first is the reference."""
+    """Measure jobs in interleaved rounds; yield a row per job, ratios to the first."""
     outside = {job: [] for job in jobs}
 
     def total(job: PredictJob, worker: Worker) -> Callable[[], float]:

@@ -1,4 +1,4 @@
-"""Jobs of prediction, each timed in a new interpreter.
+"""Jobs that predict with exported models, each measured in a new interpreter.
 
 This module imports nothing heavy: each process imports only what a user's process
 imports for the same work.
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmyolo_mnv1.analysis.worker import NETWORK, Runs
+from mmyolo_mnv1.analysis.worker import NETWORK, Runs, timed
 
 OURS, PEER = "predict.py", "Ultralytics predict"
 SCORE = 0.25  # score threshold, the default of predict.py and of Ultralytics
@@ -44,7 +44,7 @@ class PredictJob(NamedTuple):
 
 
 class NetworkJob(NamedTuple):
-    """An exported network alone, with one image.
+    """Latency of an exported network with one image, without pre- and post-processing.
 
     Args:
         model (Path): Exported model.
@@ -55,19 +55,14 @@ class NetworkJob(NamedTuple):
     threads: int
 
     def prepare(self) -> tuple[Runs, dict]:
-        """See :meth:`.Task.prepare`; a run gives milliseconds."""
+        """See :meth:`.Task.prepare`; the first run, slower, is not measured."""
         from mmyolo_mnv1.deploy.runtime.detector import Detector
 
         engine = Detector(self.model, threads=self.threads).engine
         shape = 1, 3, *engine.metadata.input_shape
         images = np.random.default_rng(0).random(shape, np.float32)
 
-        def run() -> float:
-            engine.run(images)  # wakes the cores, idle during the turns of others
-            start = time.perf_counter()
-            engine.run(images)
-            return 1000 * (time.perf_counter() - start)
-
+        run = timed(lambda: engine.run(images))
         run()
         return {NETWORK: run}, {}
 

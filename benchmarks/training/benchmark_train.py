@@ -17,9 +17,12 @@ from benchmarks.training.train_job import (
     TrainJob,
     TrainPlan,
 )
-from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
+from mmyolo_mnv1.analysis.arguments import (
+    add_config_arguments,
+    add_out_argument,
+    add_round_arguments,
+)
 from mmyolo_mnv1.analysis.machine import (
-    available_threads,
     describe_machine,
     machine_notes,
 )
@@ -71,11 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help=f"of {', '.join(MEASUREMENTS)}; default: all",
     )
     parser.add_argument("--workers", type=int, default=2, help="of the data loaders")
-    parser.add_argument(
-        "--threads", type=int, default=available_threads(), help="default: all cores"
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--warmup", type=int, default=1, help="rounds not counted")
+    add_round_arguments(parser, rounds=5, warmup=1)
     parser.add_argument("--samples", type=int, default=200, help="per turn, of data")
     parser.add_argument("--boxes", type=int, default=20, help="per image, in step")
     add_config_arguments(parser)

@@ -28,17 +28,36 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         default="fp32",
         help=f"of {', '.join(PRECISIONS)}; default: fp32",
     )
-    parser.add_argument(
-        "--threads", type=int, default=available_threads(), help="default: all cores"
-    )
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--warmup", type=int, default=3, help="rounds not counted")
+    add_round_arguments(parser)
 
 
 def parse_plan(args: argparse.Namespace) -> LatencyPlan:
     """Build the plan from the arguments of :func:`add_plan_arguments`."""
     options = RunOptions(args.device, args.precision, args.threads)
     return LatencyPlan(args.backend, options, args.batch, args.rounds, args.warmup)
+
+
+def add_round_arguments(
+    parser: argparse.ArgumentParser, rounds: int = 20, warmup: int = 3
+) -> None:
+    """Add ``--threads``, ``--rounds`` and ``--warmup``.
+
+    Args:
+        parser (argparse.ArgumentParser): Parser to extend.
+        rounds (int): Default of measured rounds. Defaults to 20.
+        warmup (int): Default of rounds before them. Defaults to 3.
+    """
+    parser.add_argument(
+        "--threads", type=int, default=available_threads(), help="default: all cores"
+    )
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--warmup", type=int, default=warmup, help="rounds not counted")
+
+
+def parse_cpu_plan(args: argparse.Namespace) -> LatencyPlan:
+    """Build a plan for the CPU from the arguments of :func:`add_round_arguments`."""
+    options = RunOptions("cpu", threads=args.threads)
+    return LatencyPlan(run_options=options, rounds=args.rounds, warmup=args.warmup)
 
 
 def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:

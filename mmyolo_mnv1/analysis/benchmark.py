@@ -146,6 +146,6 @@ def plan_notes(
     shapes = dict.fromkeys("{} x {}".format(*input_shape(cfg)) for cfg in loaded)
     text = (
         f"Batch {plan.batch}, {', '.join(shapes)} px, {plan.run_options.precision}, "
-        f"{plan.rounds} rounds after {plan.warmup} of warm-up."
+        f"{plan.rounds_note()}"
     )
     return [text] if checkpoints else [text, UNTRAINED]

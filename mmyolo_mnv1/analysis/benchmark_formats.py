@@ -26,11 +26,10 @@ from ..deploy.runtime.images import read_image
 from ..errors import PREFIX, InputError, one_line
 from ..evaluation.data import GroundTruth, load_truth
 from .export_report import measure_precision
-from .latency_job import timed
 from .machine import describe_machine, machine_notes, set_threads
 from .tables import Column, Table
 from .timing import LatencyPlan, compare_times
-from .worker import Runs, Worker
+from .worker import Runs, Worker, timed
 
 PRECISIONS = ("fp32", "fp16", "int8")
 RUNTIMES = dict(

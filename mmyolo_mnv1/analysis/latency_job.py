@@ -3,7 +3,6 @@
 As in deployment, the process runs a single network, and its memory is the network's.
 """
 
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import torch
 from torch import nn
 
 from ..config import load_config
@@ -21,7 +19,7 @@ from ..engine.memory import keep_freed_memory
 from .backends import BACKENDS, build_engine, export_for
 from .machine import Memory, set_threads
 from .subject import Subject
-from .worker import NETWORK, Runs, Worker
+from .worker import NETWORK, Runs, Worker, timed
 
 PRE, POST = "preprocessing", "postprocessing"
 
@@ -106,26 +104,6 @@ class LatencyJob:
                 exporter.close()
             path, images = exporter.facts["path"], exporter.facts["images"]
             return BACKENDS[self.backend].engine(path, self.run_options).prepare(images)
-
-
-def timed(run: Callable[[], object], device: str = "cpu") -> Callable[[], float]:
-    """Turn a function into a measurement: milliseconds of the second of two runs.
-
-    Args:
-        run (Callable): Function to measure.
-        device (str): ``cpu``, or ``cuda`` to wait for its kernels. Defaults to "cpu".
-    """
-    synchronise = torch.cuda.synchronize if device == "cuda" else lambda: None
-
-    def time_once() -> float:
-        run()  # wakes the cores, idle during the turns of other processes
-        synchronise()
-        start = time.perf_counter()
-        run()
-        synchronise()
-        return 1000 * (time.perf_counter() - start)
-
-    return time_once
 
 
 class _Export(NamedTuple):

@@ -63,6 +63,10 @@ class LatencyPlan(NamedTuple):
                     times[name].append(milliseconds)
         return times
 
+    def rounds_note(self) -> str:
+        """Describe the rounds in a sentence, for the notes of a table."""
+        return f"{self.rounds} rounds after {self.warmup} of warm-up."
+
     def as_dict(self) -> dict:
         """Convert to a flat dictionary for JSON."""
         values = {**self._asdict(), **self.run_options._asdict()}

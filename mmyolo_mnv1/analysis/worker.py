@@ -6,6 +6,7 @@ and of the thread pools.
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -125,6 +126,31 @@ def workers(
     finally:
         for worker in started.values():
             worker.close()
+
+
+def timed(run: Callable[[], object], device: str = "cpu") -> Callable[[], float]:
+    """Turn a function into a measurement: milliseconds of the second of two runs.
+
+    Args:
+        run (Callable): Function to measure.
+        device (str): ``cpu``, or ``cuda`` to wait for its kernels. Defaults to "cpu".
+    """
+
+    def synchronise() -> None:
+        if device == "cuda":
+            import torch  # processes that measure other runtimes do without it
+
+            torch.cuda.synchronize()
+
+    def time_once() -> float:
+        run()  # wakes the cores, idle during the turns of other processes
+        synchronise()
+        start = time.perf_counter()
+        run()
+        synchronise()
+        return 1000 * (time.perf_counter() - start)
+
+    return time_once
 
 
 def serve(task: Task, connection: Connection) -> None:

@@ -109,7 +109,7 @@ class SafeCheckpointHook(CheckpointHook):
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
         """Save the best checkpoint, then remove the previous best.
 
-        ``Runner.val()`` without a training saves none.
+        ``Runner.val()`` saves nothing if ``Runner.train()`` was not called before.
         """
         if not self.save_best or not self._has_trained:
             return

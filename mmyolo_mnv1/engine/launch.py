@@ -10,13 +10,13 @@ from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.device import get_device
 from mmengine.evaluator import DumpResults
-from mmengine.runner import find_latest_checkpoint
 from mmyolo.registry import RUNNERS
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 from ..config import load_config
 from ..errors import InputError
 from .checks import is_file
+from .runner import resume_last
 
 
 def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,8 +88,8 @@ def train_detector(cfg: Config, amp: bool = False, resume: str | None = None) ->
         cfg (Config): See :func:`launch_config`.
         amp (bool): Automatic mixed precision. Defaults to False.
         resume (str, optional): Checkpoint to resume from, or ``auto`` for the newest
-            one in the work directory; without any, training starts as the config says,
-            from ``load_from`` too. Defaults to None.
+            one in the work directory. If none exists, training starts from
+            ``load_from``, as without this option. Defaults to None.
 
     Raises:
         InputError: If the checkpoint is missing, or ``amp`` is used with an optimizer
@@ -98,8 +98,7 @@ def train_detector(cfg: Config, amp: bool = False, resume: str | None = None) ->
     if amp:
         _enable_amp(cfg)
     if resume == "auto":
-        if find_latest_checkpoint(cfg.work_dir):
-            cfg.resume, cfg.load_from = True, None
+        resume_last(cfg)
     elif resume:
         cfg.resume, cfg.load_from = True, _checkpoint_path(resume)
     RUNNERS.build(cfg).train()

@@ -37,6 +37,19 @@ from .memory import keep_freed_memory
 from .progress_hook import console, mute_console
 
 
+def resume_last(cfg: Config) -> None:
+    """Make a config resume from the last checkpoint of its work directory.
+
+    Without a checkpoint the config stays as it is, ``load_from`` too.
+
+    Args:
+        cfg (Config): Changed; it has a ``work_dir``.
+    """
+    if find_latest_checkpoint(cfg.work_dir):
+        # With load_from, MMEngine would resume from that file.
+        cfg.resume, cfg.load_from = True, None
+
+
 @RUNNERS.register_module()
 class YOLO11Runner(Runner):
     """MMEngine's runner with crash-safe checkpoints and distributed training on CPUs.
@@ -65,9 +78,8 @@ class YOLO11Runner(Runner):
         cfg = resolve(copy.deepcopy(cfg))
         check_files(cfg)
         check_vis_backends(cfg)
-        restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
-        if restarts and (Path(cfg.work_dir) / "last_checkpoint").is_file():
-            cfg.resume, cfg.load_from = True, None
+        if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)):
+            resume_last(cfg)
         runner = super().from_cfg(cfg)
         warn_of_lost_hooks(cfg, runner.logger)
         return runner
@@ -251,8 +263,8 @@ class YOLO11Runner(Runner):
     def load_or_resume(self) -> None:
         """Load or resume; find the last checkpoint in a moved work directory too.
 
-        Without a checkpoint to resume, training starts from ``pretrained``: MMYOLO's
-        ``train.py --resume`` has removed ``load_from``.
+        If no checkpoint exists, training starts from ``pretrained``, because MMYOLO's
+        ``train.py --resume`` sets ``load_from`` to None.
 
         Raises:
             InputError: If ``last_checkpoint`` names a file that does not exist.

@@ -8,7 +8,6 @@ from mmyolo_mnv1.errors import InputError
 pytestmark = pytest.mark.train
 
 
-@pytest.mark.train
 def test_measures_each_number_of_processes(root):
     options = {"img_scale": (64, 64), "train_dataloader.batch_size": 2}
     plan = DDPPlan(processes=(1, 2), rounds=1, iterations=2, warmup=1)

@@ -1,4 +1,4 @@
-"""Ways to predict, and precisions, timed against each other."""
+"""Latency of ways to predict, and of precisions."""
 
 import pytest
 

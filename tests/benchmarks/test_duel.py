@@ -65,7 +65,7 @@ def test_both_sides_train_and_resume(ultralytics, root, options, tmp_path):
     config = str(root / "configs/yolo11_n_digits.py")
     work_dir = tmp_path / "duel"
     plan = PLAN._replace(every=1)
-    weights = tmp_path / "weights.pth"  # as of ImageNet: no training goes on from it
+    weights = tmp_path / "weights.pth"  # without optimizer state: not resumable
     state = build_model(load_config(config, options)).state_dict()
     torch.save(dict(state_dict=state), weights)
     options["load_from"] = str(weights)

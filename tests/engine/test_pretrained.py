@@ -31,7 +31,7 @@ def build(digits, tmp_path, original):
 
 @pytest.mark.parametrize("place", ["pretrained", "init_cfg", "resume"])
 def test_wider_weights_are_narrowed(build, tmp_path, original, place):
-    """Also where nothing is to be resumed: MMYOLO's --resume removes load_from."""
+    """``resume`` without a checkpoint: MMYOLO's --resume sets load_from to None."""
     file = str(tmp_path / "w.npz")
     if place == "pretrained":
         runner = build(pretrained=file)

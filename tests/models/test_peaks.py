@@ -1,4 +1,4 @@
-"""Peaks of the class scores: which scores stay, and detection by them."""
+"""Peak scores: which scores are reduced, and detection without NMS."""
 
 import pytest
 import torch
@@ -18,13 +18,16 @@ def logits():
     return [3 * torch.randn(2, CLASSES, s, s, generator=generator) for s in SIDES]
 
 
-def is_beside(level, row, column, other, row2, column2):
-    """Whether a prior is in the window of another of its level or of one beside it."""
+def is_in_window(level, row, column, other, row2, column2):
+    """Whether the second prior is in the window of the first, on adjacent levels too.
+
+    A prior is given by the number of its level, its row and its column.
+    """
     if level == other:
         distance = max(abs(row - row2), abs(column - column2))
         return distance <= WINDOW // 2
     if other == level + 1:  # the coarser prior that contains this one, and its window
-        return is_beside(other, row // 2, column // 2, other, row2, column2)
+        return is_in_window(other, row // 2, column // 2, other, row2, column2)
     if other == level - 1:  # the windows of the four finer priors inside this one
         low, high = -(WINDOW // 2), 1 + WINDOW // 2
         return all(
@@ -34,12 +37,12 @@ def is_beside(level, row, column, other, row2, column2):
     return False
 
 
-def test_scores_beside_a_higher_one_are_lowered(logits):
+def test_scores_that_are_no_local_maximum_are_reduced(logits):
     places = [
         (n, r, c) for n, s in enumerate(SIDES) for r in range(s) for c in range(s)
     ]
     near = torch.tensor(
-        [[is_beside(*one, *other) for other in places] for one in places]
+        [[is_in_window(*one, *other) for other in places] for one in places]
     )
     flat = torch.cat([level.flatten(2) for level in logits], 2)
     highest = torch.where(near, flat[:, :, None], -torch.inf).amax(3)
@@ -70,7 +73,7 @@ def test_half_precision(logits):
 
 
 def test_detection_without_nms(root, logits):
-    """The best peaks in descending order; the outputs of training stay as they are."""
+    """Detections have the highest peak scores, in descending order."""
     cfg = load_config(root / "configs/yolo11_n.py").model
     module = dict(cfg.bbox_head.head_module, scale="n", num_classes=CLASSES)
     head = MODELS.build(

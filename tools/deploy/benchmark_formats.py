@@ -5,13 +5,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmyolo_mnv1.analysis.arguments import add_config_arguments, add_out_argument
+from mmyolo_mnv1.analysis.arguments import (
+    add_config_arguments,
+    add_out_argument,
+    add_round_arguments,
+    parse_cpu_plan,
+)
 from mmyolo_mnv1.analysis.benchmark_formats import benchmark_formats
 from mmyolo_mnv1.analysis.compare_figure import draw_formats
-from mmyolo_mnv1.analysis.machine import available_threads
 from mmyolo_mnv1.analysis.tables import check_suffixes
-from mmyolo_mnv1.analysis.timing import LatencyPlan
-from mmyolo_mnv1.deploy.runtime.engines import RunOptions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,20 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=1.0,
         help="points of mAP that the recommended file may lose; default: 1",
     )
-    parser.add_argument(
-        "--threads", type=int, default=available_threads(), help="default: all cores"
-    )
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--warmup", type=int, default=3, help="rounds not counted")
+    add_round_arguments(parser)
     add_config_arguments(parser)
     add_out_argument(parser, picture=True)
     args = parser.parse_args(argv)
     check_suffixes(args.out, with_picture=True)
-    plan = LatencyPlan(
-        run_options=RunOptions("cpu", threads=args.threads),
-        rounds=args.rounds,
-        warmup=args.warmup,
-    )
+    plan = parse_cpu_plan(args)
     table = benchmark_formats(
         args.config,
         args.checkpoint,

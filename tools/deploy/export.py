@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--nms",
         choices=["none", "onnx", "free"],
         default="none",
-        help="onnx: NMS in the graph; free: peaks of the scores, which need no NMS",
+        help="onnx: NMS in the graph; free: local maxima of the scores replace NMS",
     )
     parser.add_argument(
         "--shape", type=int, nargs=2, metavar=("H", "W"), help="default: the config's"

@@ -145,7 +145,7 @@ def _input_shape(cfg: Config) -> tuple[int, int]:
 
 
 def _kind(cfg: Config) -> tuple[str, str]:
-    """Key of :data:`COLLECTIONS`; a distilled detector is of its student's."""
+    """Key of :data:`COLLECTIONS`; a distilled detector is in its student's."""
     return cfg.model.type.removeprefix("Distilled"), cfg.model.backbone.type
 
 

@@ -64,7 +64,8 @@ class DetectorNetwork(nn.Module):
     """A detector's network and decoding, as plain tensor operations.
 
     Preprocessing (letterbox, normalisation) and post-processing (score threshold, NMS)
-    are not part of it; in a detector without NMS :func:`.peak_scores` is.
+    are not part of it; :func:`.peak_scores`, which replaces NMS if ``test_cfg.nms`` is
+    None, is.
 
     Args:
         detector (YOLODetector): Detector with a head like YOLOv8's, usually a result of

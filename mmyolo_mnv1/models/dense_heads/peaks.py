@@ -1,25 +1,25 @@
-"""Peaks of the class scores, for detection without NMS."""
+"""Local maxima (peaks) of the class scores, for detection without NMS."""
 
 from collections.abc import Sequence
 
 from torch import Tensor
 from torch.nn import functional as F
 
-WINDOW = 5  # priors a side
-FACTOR = 0.1  # of the scores beside a peak
+WINDOW = 5  # width and height of the max pooling, in priors
+FACTOR = 0.1  # multiplies scores that are not local maxima
 
 
 def peak_scores(logits: Sequence[Tensor]) -> list[Tensor]:
-    """Class scores; those beside a higher score of the same class are lowered.
+    """Compute class scores, and reduce those that are not a local maximum.
 
-    A score is a peak if none is higher in a window of its own level and of the two
-    levels beside it, as in CenterNet (arXiv 1904.07850, section 4) and 3D max filtering
-    (arXiv 2012.03544). The others are multiplied by :data:`FACTOR`, as Soft-NMS lowers
-    scores: a threshold then drops duplicates, and a second object stays in the results
-    of a low threshold.
+    A score is a peak (local maximum) if no score of the same class is higher in a
+    window on its own level and on the adjacent levels, as in CenterNet (arXiv
+    1904.07850, section 4) and 3D max filtering (arXiv 2012.03544). The others are
+    multiplied by :data:`FACTOR` instead of removed, similar to Soft-NMS, so that a
+    second object close by is still detected at a low score threshold.
 
-    Max pooling, resizing and arithmetic only, which all runtimes compute; ncnn has no
-    comparison of tensors.
+    Only max pooling, resizing and arithmetic are used, because ncnn has no operation
+    that compares tensors.
 
     Args:
         logits (Sequence[Tensor]): Class logits (N, C, H_i, W_i) of each level, finest
@@ -36,6 +36,6 @@ def peak_scores(logits: Sequence[Tensor]) -> list[Tensor]:
             peak = peak.maximum(F.max_pool2d(highest[number - 1], 2))
         if number < len(logits) - 1:
             peak = peak.maximum(F.interpolate(highest[number + 1], scale_factor=2.0))
-        beside = (1e4 * (peak - level)).clamp(max=1)  # 0 for a peak, else 1
-        scores.append(level.sigmoid() * (1 - (1 - FACTOR) * beside))
+        is_lower = (1e4 * (peak - level)).clamp(max=1)  # 0 for a peak, else 1
+        scores.append(level.sigmoid() * (1 - (1 - FACTOR) * is_lower))
     return scores

@@ -102,7 +102,7 @@ class YOLO11Head(YOLOv8Head):
 
     @property
     def nms_free(self) -> bool:
-        """Whether ``test_cfg.nms`` is None: :func:`.peak_scores` in place of NMS."""
+        """Whether ``test_cfg.nms`` is None: :func:`.peak_scores` then replaces NMS."""
         return bool(self.test_cfg) and self.test_cfg.get("nms", True) is None
 
     def loss_by_feat(
@@ -174,7 +174,7 @@ class YOLO11Head(YOLOv8Head):
     def predict_by_feat(
         self, cls_scores: Sequence[Tensor], *args: Any, **kwargs: Any
     ) -> list[InstanceData]:
-        """Decode and post-process; without NMS, lower the scores beside peaks first.
+        """Decode and post-process; without NMS, by the :func:`.peak_scores`.
 
         Arguments and result are the parent's.
         """

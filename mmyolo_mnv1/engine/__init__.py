@@ -7,6 +7,7 @@ from .distillation import DistilledYOLO11Detector
 from .ema_hook import ForeachMomentumEMA, UpdateEMAHook
 from .loop import ResumableEpochLoop
 from .nan_guard_hook import NanGuardHook
+from .optim_constructor import GroupedOptimWrapperConstructor
 from .pipeline_switch_hook import InnerPipelineSwitchHook
 from .progress_hook import ProgressHook
 from .runner import YOLO11Runner
@@ -18,6 +19,7 @@ __all__ = [
     "DistilledYOLO11Detector",
     "EpochSeedHook",
     "ForeachMomentumEMA",
+    "GroupedOptimWrapperConstructor",
     "InnerPipelineSwitchHook",
     "NanGuardHook",
     "ProgressHook",

@@ -28,8 +28,11 @@ class UpdateEMAHook(EMAHook):
 class ForeachMomentumEMA(ExpMomentumEMA):
     """``ExpMomentumEMA`` with one ``torch._foreach_lerp_`` call for all tensors.
 
-    MMEngine updates each tensor separately: hundreds of small calls per iteration.
+    MMEngine collects the state dict and updates each tensor separately: hundreds of
+    small calls per iteration. The tensors of a model stay the same while it trains.
     """
+
+    _tensors: tuple[nn.Module | None, list[Tensor], list[Tensor]] = (None, [], [])
 
     def update_parameters(self, model: nn.Module) -> None:
         """Update the moving averages with the current weights.
@@ -37,15 +40,30 @@ class ForeachMomentumEMA(ExpMomentumEMA):
         Args:
             model (nn.Module): The model that is trained.
         """
-        pairs = self._pairs = []
         steps = int(self.steps)
-        super().update_parameters(model)
-        if pairs:
-            decay = math.exp(-(1 + steps) / self.gamma)
-            momentum = (1 - self.momentum) * decay + self.momentum
-            torch._foreach_lerp_(*map(list, zip(*pairs, strict=True)), momentum)
-        self._pairs = []
+        is_plain = steps > 0 and steps % self.interval == 0 and self.update_buffers
+        if not is_plain or not self._collect(model):
+            super().update_parameters(model)
+            return
+        decay = math.exp(-(1 + steps) / self.gamma)
+        momentum = (1 - self.momentum) * decay + self.momentum
+        torch._foreach_lerp_(*self._tensors[1:], momentum)
+        self.steps += 1
 
-    def avg_func(self, averaged: Tensor, source: Tensor, steps: int) -> None:
-        """Store a tensor and its average; :meth:`update_parameters` updates all."""
-        self._pairs.append((averaged, source))
+    def _collect(self, model: nn.Module) -> bool:
+        """Collect the floating-point tensors of averages and model, once.
+
+        Returns:
+            bool: False if the averages are on another device than the model.
+        """
+        if self._tensors[0] is not model:
+            given = model.state_dict()
+            pairs = [
+                (average, given[name])
+                for name, average in self.avg_parameters.items()
+                if average.is_floating_point()
+            ]
+            if any(average.device != source.device for average, source in pairs):
+                return False
+            self._tensors = model, *map(list, zip(*pairs, strict=True))
+        return True

@@ -317,7 +317,8 @@ class YOLO11Runner(Runner):
             args, kwargs: See the parent.
 
         Raises:
-            InputError: If it contains weights only, or weights of another model.
+            InputError: If it contains weights only, weights of another model, or the
+                state of an optimizer with other parameter groups.
         """
         self._resuming = True
         try:
@@ -326,6 +327,11 @@ class YOLO11Runner(Runner):
             raise InputError(
                 f"{filename} has no {e}: training cannot go on from it; give it as "
                 "load_from to start with its weights"
+            ) from None
+        except ValueError as e:  # of torch.optim.Optimizer.load_state_dict
+            raise InputError(
+                f"{filename}: {e}: resume with the optim_wrapper of its training, or "
+                "give it as load_from to start with its weights"
             ) from None
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:

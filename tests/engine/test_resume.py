@@ -140,6 +140,13 @@ def test_other_classes(config, work_dir, digits, tmp_path):
     assert "\n" not in str(error.value)
 
 
+def test_other_parameter_groups(config, work_dir):
+    """The checkpoint's optimizer has groups by kind of parameter."""
+    options = {"optim_wrapper.constructor": "DefaultOptimWrapperConstructor"}
+    with pytest.raises(InputError, match="parameter groups.*: resume with the optim_w"):
+        train(config, work_dir, max_epochs=3, **options)
+
+
 def test_moved_work_directory(config, finished, tmp_path):
     """``last_checkpoint`` names a file in the old place."""
     moved = tmp_path / "moved"

@@ -189,3 +189,16 @@ def test_instances_by_image(head):
     losses = head.loss_by_feat(*outputs, instances, metas)
     assert losses == expected
     assert np.isfinite([value.item() for value in losses.values()]).all()
+
+
+def test_silu_is_in_place_in_evaluation_only(root):
+    """And one that is never in place stays so."""
+    options = {"model.neck.act_cfg": dict(type="SiLU", inplace=False)}
+    model = build_model(load_config(root / "configs/yolo11_n.py", options))
+
+    def in_place(part) -> set[bool]:
+        return {m.inplace for m in part.modules() if isinstance(m, nn.SiLU)}
+
+    assert in_place(model.train().backbone) == in_place(model.neck) == {False}
+    assert in_place(model.eval().backbone) == {True}
+    assert in_place(model.neck) == {False}

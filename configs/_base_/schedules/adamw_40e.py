@@ -16,6 +16,7 @@ optim_wrapper = dict(
     type="OptimWrapper",
     clip_grad=dict(max_norm=10.0),
     optimizer=dict(type="AdamW", lr=0.002, weight_decay=0.0005),
+    constructor="mmyolo.GroupedOptimWrapperConstructor",
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
 # The rate is for one process; with more it grows as the total batch does.

@@ -95,7 +95,7 @@ class YOLO11Head(YOLOv8Head):
 
     The loss is YOLOv8's (reference: ultralytics 8.3 ``utils/loss.py``), computed on the
     rows of an :class:`.Assignment`: only their priors are decoded with a gradient, and
-    all tensor shapes are known on the CPU, so that no step waits for the GPU.
+    no step waits for the GPU.
     Post-processing is YOLOv8's with torchvision's NMS, because mmcv's fails on CUDA
     tensors if mmcv was compiled without CUDA.
     """
@@ -138,8 +138,7 @@ class YOLO11Head(YOLOv8Head):
             distances = torch.cat([level.flatten(2) for level in bbox_preds], 2)
             distances = distances.transpose(1, 2).float()
             boxes = self.bbox_coder.decode(points, distances, strides)
-            scores = logits[image, label].sigmoid()
-        rows = self.assigner(boxes, scores, points, truths)
+        rows = self.assigner(boxes, logits, points, truths)
         image, label = image[rows.truths], label[rows.truths]
         weights, world = rows.weights, get_dist_info()[1]
         # DDP averages the gradients of the processes: with this mean as the divisor,

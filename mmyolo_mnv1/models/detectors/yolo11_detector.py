@@ -8,6 +8,7 @@ import torch
 from mmdet.utils import ConfigType
 from mmyolo.models.detectors import YOLODetector
 from mmyolo.registry import MODELS
+from torch import nn
 
 from ...errors import InputError
 
@@ -77,6 +78,21 @@ class YOLO11Detector(YOLODetector):
         super().__init__(backbone, neck, bbox_head, train_cfg=train_cfg, **kwargs)
         if channels_last:
             self.to(memory_format=torch.channels_last)
+        self._in_place = [
+            module
+            for module in self.modules()
+            if isinstance(module, nn.SiLU) and module.inplace
+        ]
+
+    def train(self, mode: bool = True) -> "YOLO11Detector":
+        """Choose training or evaluation mode.
+
+        SiLU is in place in evaluation mode only: its gradient needs the input, which
+        PyTorch would copy first.
+        """
+        for module in self._in_place:
+            module.inplace = not mode
+        return super().train(mode)
 
 
 def _share(name: str, value: Any, default: Any, parts: dict[str, ConfigType]) -> None:

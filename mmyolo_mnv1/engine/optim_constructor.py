@@ -1,0 +1,39 @@
+"""Parameter groups of the optimizer."""
+
+from mmengine.optim import DefaultOptimWrapperConstructor
+from mmyolo.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from torch import nn
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+    """``DefaultOptimWrapperConstructor`` with one group for equal options.
+
+    With ``paramwise_cfg`` MMEngine makes a group of each parameter, and optimizers
+    update each group separately: hundreds of small calls per iteration.
+
+    Args:
+        optim_wrapper_cfg (dict): See the parent.
+        paramwise_cfg (dict, optional): See the parent. Defaults to None.
+    """
+
+    def add_params(
+        self, params: list[dict], module: nn.Module, prefix: str = "", **kwargs
+    ) -> None:
+        """Add the parameters of a module, then merge groups of equal options.
+
+        Args:
+            params (list[dict]): Parameter groups; changed.
+            module (nn.Module): The model, or a part of it.
+            prefix (str): Name of the part; empty for the model. Defaults to "".
+            kwargs: See the parent.
+        """
+        super().add_params(params, module, prefix=prefix, **kwargs)
+        if prefix:
+            return
+        groups: dict[str, dict] = {}
+        for group in params:
+            options = {k: v for k, v in sorted(group.items()) if k != "params"}
+            merged = groups.setdefault(repr(options), {"params": [], **options})
+            merged["params"] += group["params"]
+        params[:] = groups.values()

@@ -77,11 +77,8 @@ class YOLO11TaskAlignedAssigner(nn.Module):
             truths (Tensor): Ground truths, (G, 6) as image index, label, x1, y1, x2, y2
                 in pixels.
         """
-        images, labels, corners = (
-            truths[:, 0].long(),
-            truths[:, 1].long(),
-            truths[:, 2:],
-        )
+        images, labels = truths[:, :2].long().T
+        corners = truths[:, 2:]
         inside = self._inside(points, corners)
         pair = truth, prior = _pairs(inside)
         image = images[truth]
@@ -133,16 +130,20 @@ class YOLO11TaskAlignedAssigner(nn.Module):
 
 
 def _pairs(inside: Tensor) -> tuple[Tensor, Tensor]:
-    """Ground truths and priors (K,) of the pairs to compute.
+    """Indices of ground truths and priors of the pairs to compute.
 
     Args:
         inside (Tensor): Mask (G, P) of the priors inside each box.
+
+    Returns:
+        tuple[Tensor, Tensor]: On the CPU (K,) each, the pairs inside; else (G, 1) and
+        (1, P), all pairs.
     """
     if inside.device.type == "cpu":
         return inside.nonzero(as_tuple=True)
-    truth = torch.arange(inside.shape[0], device=inside.device)
-    prior = torch.arange(inside.shape[1], device=inside.device)
-    return truth.repeat_interleave(len(prior)), prior.repeat(len(truth))
+    count, num_priors = inside.shape
+    truths = torch.arange(count, device=inside.device)
+    return truths[:, None], torch.arange(num_priors, device=inside.device)[None]
 
 
 def _most_overlapping(
@@ -151,18 +152,20 @@ def _most_overlapping(
     """Ground truth that each prior overlaps most, the first of equals.
 
     Args:
-        overlap (Tensor): Overlap of each pair of a ground truth and a prior, (K,).
-        places (Tensor): Index of its prior among the priors of all images, (K,).
-        truths (Tensor): Index of its ground truth, (K,).
+        overlap (Tensor): Overlap of each pair of a ground truth and a prior.
+        places (Tensor): Index of its prior among the priors of all images, as many.
+        truths (Tensor): Index of its ground truth, as many, or of a shape that expands.
         counts (tuple[int, int]): Priors of all images, and ground truths.
 
     Returns:
         Tensor: One index per prior; the number of ground truths if no pair has it.
     """
-    best = overlap.new_zeros(counts[0]).scatter_reduce_(0, places, overlap, "amax")
+    index = places.flatten()
+    best = overlap.new_zeros(counts[0])
+    best.scatter_reduce_(0, index, overlap.flatten(), "amax")
     truths = torch.where(overlap == best[places], truths, counts[1])
     first = truths.new_full(counts[:1], counts[1])
-    return first.scatter_reduce_(0, places, truths, "amin")
+    return first.scatter_reduce_(0, index, truths.flatten(), "amin")
 
 
 def _group_max(values: Tensor, groups: Tensor, count: int) -> Tensor:

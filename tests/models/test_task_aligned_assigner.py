@@ -51,3 +51,15 @@ def test_box_without_a_prior_inside(inputs):
     truths = torch.tensor([[0, 1, 5.0, 5.0, 6.5, 6.5], [1, 2, 20.0, 20.0, 90.0, 90.0]])
     rows = YOLO11TaskAlignedAssigner(CLASSES)(boxes, logits, points, truths)
     assert set(rows.truths[rows.weights > 0].tolist()) == {1}
+
+
+@pytest.mark.parametrize("pairs", [None, all_pairs])
+def test_prediction_that_is_not_a_number(inputs, monkeypatch, pairs):
+    """It reaches the loss, where NanGuardHook finds it, and no index is wrong."""
+    if pairs:
+        monkeypatch.setattr(task_aligned_assigner, "_pairs", pairs)
+    boxes, logits, points, truths = inputs
+    boxes[0], logits[0] = float("nan"), float("nan")
+    rows = YOLO11TaskAlignedAssigner(CLASSES)(boxes, logits, points, truths)
+    assert rows.truths.max() < len(truths)
+    assert (truths[rows.truths[rows.weights > 0], 0] > 0).all()

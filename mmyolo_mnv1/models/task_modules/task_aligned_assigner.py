@@ -85,7 +85,8 @@ class YOLO11TaskAlignedAssigner(nn.Module):
         overlap = bbox_overlaps(
             boxes[image, prior], corners[truth], iou_mode="ciou", bbox_format="xyxy"
         )
-        overlap = overlap.clamp_(0) * inside[pair]
+        # A box that is NaN overlaps none; its loss is NaN, which NanGuardHook reports.
+        overlap = overlap.clamp_(0).nan_to_num_(0) * inside[pair]
         score = logits[image, labels[truth], prior].sigmoid()
         overlaps = overlap.new_zeros(inside.shape)
         overlaps[pair] = overlap

@@ -141,7 +141,7 @@ def read_front(
 
 
 def _read_int8(path: Path | None) -> dict[str, list[dict]]:
-    """Read the rows of INT8 files, by model; empty if ``path`` is None."""
+    """Read the INT8 results and group them by model; no results if ``path`` is None."""
     files: dict[str, list[dict]] = {}
     for row in read_document(path, "rows")["rows"] if path else ():
         if row["precision"] == "int8":

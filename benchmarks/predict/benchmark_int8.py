@@ -14,10 +14,7 @@ from mmyolo_mnv1.analysis.arguments import (
     add_round_arguments,
     parse_cpu_plan,
 )
-from mmyolo_mnv1.analysis.machine import (
-    describe_machine,
-    machine_notes,
-)
+from mmyolo_mnv1.analysis.machine import describe_machine, machine_notes
 from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
 from mmyolo_mnv1.analysis.timing import LatencyPlan, compare_times
 from mmyolo_mnv1.analysis.worker import workers
@@ -62,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def benchmark_int8(
     configs: Sequence[str], formats: Sequence[str], plan: LatencyPlan
 ) -> Table:
-    """Export detectors in single precision and in INT8; measure interleaved rounds.
+    """Export detectors in FP32 and INT8, and compare latency in interleaved rounds.
 
     Args:
         configs (Sequence[str]): Config files; ratios are to the first.

@@ -1,4 +1,4 @@
-"""Measure predict.py and Ultralytics' predict, from a folder of JPEGs to boxes."""
+"""Compare the latency of predict.py and Ultralytics' predict, from JPEG to boxes."""
 
 import argparse
 import sys
@@ -22,10 +22,7 @@ from mmyolo_mnv1.analysis.arguments import (
     add_round_arguments,
     parse_cpu_plan,
 )
-from mmyolo_mnv1.analysis.machine import (
-    describe_machine,
-    machine_notes,
-)
+from mmyolo_mnv1.analysis.machine import describe_machine, machine_notes
 from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
 from mmyolo_mnv1.analysis.timing import LatencyPlan, spread
 from mmyolo_mnv1.analysis.worker import Worker, workers
@@ -77,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def benchmark_predict(detector: str, plan: LatencyPlan) -> Table:
-    """Measure ``predict.py`` and Ultralytics' ``predict``.
+    """Compare the latency of ``predict.py`` and Ultralytics' ``predict``.
 
     Args:
         detector (str): Config file of a YOLO11.
@@ -112,7 +109,7 @@ def benchmark_predict(detector: str, plan: LatencyPlan) -> Table:
 
 
 def _measure(jobs: Sequence[PredictJob], plan: LatencyPlan) -> Iterator[dict]:
-    """Measure jobs in interleaved rounds; yield a row per job, ratios to the first."""
+    """Measure jobs in interleaved rounds; ratios in the rows are to the first job."""
     outside = {job: [] for job in jobs}
 
     def total(job: PredictJob, worker: Worker) -> Callable[[], float]:

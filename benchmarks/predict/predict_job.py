@@ -1,4 +1,4 @@
-"""Jobs that predict with exported models, each measured in a new interpreter.
+"""Latency measurements of exported models, each in a new Python process.
 
 This module imports nothing heavy: each process imports only what a user's process
 imports for the same work.
@@ -37,14 +37,14 @@ class PredictJob(NamedTuple):
     threads: int | None = None
 
     def prepare(self) -> tuple[Runs, dict]:
-        """See :meth:`.Task.prepare`; the first run, slower, is not measured."""
+        """See :meth:`.Task.prepare`; the first run is slower and not measured."""
         run = {OURS: _run_ours, PEER: _run_peer}[self.kind](self)
         run()
         return {NETWORK: run}, {}
 
 
 class NetworkJob(NamedTuple):
-    """Latency of an exported network with one image, without pre- and post-processing.
+    """Latency of an exported network, with decoding, for one image.
 
     Args:
         model (Path): Exported model.
@@ -55,7 +55,7 @@ class NetworkJob(NamedTuple):
     threads: int
 
     def prepare(self) -> tuple[Runs, dict]:
-        """See :meth:`.Task.prepare`; the first run, slower, is not measured."""
+        """See :meth:`.Task.prepare`; the first run is slower and not measured."""
         from mmyolo_mnv1.deploy.runtime.detector import Detector
 
         engine = Detector(self.model, threads=self.threads).engine

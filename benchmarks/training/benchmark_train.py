@@ -22,10 +22,7 @@ from mmyolo_mnv1.analysis.arguments import (
     add_out_argument,
     add_round_arguments,
 )
-from mmyolo_mnv1.analysis.machine import (
-    describe_machine,
-    machine_notes,
-)
+from mmyolo_mnv1.analysis.machine import describe_machine, machine_notes
 from mmyolo_mnv1.analysis.tables import Column, Table, check_suffixes
 from mmyolo_mnv1.analysis.timing import LatencyPlan, spread
 from mmyolo_mnv1.analysis.worker import workers

@@ -1,4 +1,4 @@
-# yolo11_mnv1_t45_bccd, distilled from yolo11_mnv1_t100_bccd.
+# Distillation: student yolo11_mnv1_t45_bccd, teacher yolo11_mnv1_t100_bccd.
 _base_ = "../yolo11_mnv1_t45_bccd.py"
 model = dict(
     type="DistilledYOLO11Detector",

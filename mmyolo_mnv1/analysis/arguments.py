@@ -40,7 +40,7 @@ def parse_plan(args: argparse.Namespace) -> LatencyPlan:
 def add_round_arguments(
     parser: argparse.ArgumentParser, rounds: int = 20, warmup: int = 3
 ) -> None:
-    """Add ``--threads``, ``--rounds`` and ``--warmup``.
+    """Add the options ``--threads``, ``--rounds`` and ``--warmup`` to a parser.
 
     Args:
         parser (argparse.ArgumentParser): Parser to extend.

@@ -64,7 +64,7 @@ class LatencyPlan(NamedTuple):
         return times
 
     def rounds_note(self) -> str:
-        """Describe the rounds in a sentence, for the notes of a table."""
+        """Describe the number of rounds for the notes below a table."""
         return f"{self.rounds} rounds after {self.warmup} of warm-up."
 
     def as_dict(self) -> dict:

@@ -129,18 +129,20 @@ def workers(
 
 
 def timed(run: Callable[[], object], device: str = "cpu") -> Callable[[], float]:
-    """Turn a function into a measurement: milliseconds of the second of two runs.
+    """Make a function that calls ``run`` twice and returns the second time in ms.
 
     Args:
         run (Callable): Function to measure.
         device (str): ``cpu``, or ``cuda`` to wait for its kernels. Defaults to "cpu".
     """
+    if device == "cuda":
+        import torch  # not needed to measure other runtimes
 
-    def synchronise() -> None:
-        if device == "cuda":
-            import torch  # processes that measure other runtimes do without it
+        synchronise = torch.cuda.synchronize
+    else:
 
-            torch.cuda.synchronize()
+        def synchronise() -> None:
+            """Do nothing: functions on the CPU return when they are done."""
 
     def time_once() -> float:
         run()  # wakes the cores, idle during the turns of other processes

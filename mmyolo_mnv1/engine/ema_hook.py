@@ -29,7 +29,8 @@ class ForeachMomentumEMA(ExpMomentumEMA):
     """``ExpMomentumEMA`` with one ``torch._foreach_lerp_`` call for all tensors.
 
     MMEngine collects the state dict and updates each tensor separately: hundreds of
-    small calls per iteration. The tensors of a model stay the same while it trains.
+    small calls per iteration. Training does not replace the tensors of a model, so that
+    their list is cached.
     """
 
     _tensors: tuple[nn.Module | None, list[Tensor], list[Tensor]] = (None, [], [])
@@ -51,7 +52,7 @@ class ForeachMomentumEMA(ExpMomentumEMA):
         self.steps += 1
 
     def _collect(self, model: nn.Module) -> bool:
-        """Collect the floating-point tensors of averages and model, once.
+        """Cache the floating-point tensors of the averaged and of the trained model.
 
         Returns:
             bool: False if the averages are on another device than the model.

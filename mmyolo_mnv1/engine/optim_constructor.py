@@ -7,10 +7,12 @@ from torch import nn
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """``DefaultOptimWrapperConstructor`` with one group for equal options.
+    """``DefaultOptimWrapperConstructor`` that merges groups with equal options.
 
-    With ``paramwise_cfg`` MMEngine makes a group of each parameter, and optimizers
-    update each group separately: hundreds of small calls per iteration.
+    With ``paramwise_cfg`` MMEngine creates one group per parameter, and optimizers
+    update each group separately: hundreds of small calls per iteration. MMYOLO's
+    ``YOLOv5OptimizerConstructor`` creates three groups, but leaves BN and biases at the
+    optimizer's default weight decay, which is 0.01 in AdamW.
 
     Args:
         optim_wrapper_cfg (dict): See the parent.

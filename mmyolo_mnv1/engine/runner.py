@@ -46,7 +46,7 @@ def resume_last(cfg: Config) -> None:
         cfg (Config): Changed; it has a ``work_dir``.
     """
     if find_latest_checkpoint(cfg.work_dir):
-        # With load_from, MMEngine would resume from that file.
+        # If load_from is set, MMEngine resumes from it, not from the last checkpoint.
         cfg.resume, cfg.load_from = True, None
 
 
@@ -328,6 +328,8 @@ class YOLO11Runner(Runner):
                 f"{filename} has no {e}: training cannot go on from it; give it as "
                 "load_from to start with its weights"
             ) from None
+        except InputError:  # a ValueError too
+            raise
         except ValueError as e:  # of torch.optim.Optimizer.load_state_dict
             raise InputError(
                 f"{filename}: {e}: resume with the optim_wrapper of its training, or "

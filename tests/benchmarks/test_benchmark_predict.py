@@ -1,4 +1,4 @@
-"""Latency of ways to predict, and of precisions."""
+"""Tests of the latency benchmarks of predict.py and of INT8 models."""
 
 import pytest
 

@@ -196,7 +196,7 @@ def test_nms_keeps_the_best_class_only(model, tmp_path):
 
 
 def test_nms_free(model, tool, tmp_path):
-    """Files without NMS detect what PyTorch detects, in ncnn too."""
+    """Models of ``--nms free`` give PyTorch's detections, also in ncnn."""
     config, weights = model
     out = tmp_path / "out"
     done = tool(

@@ -1,4 +1,4 @@
-"""One parameter group for equal options."""
+"""Tests of GroupedOptimWrapperConstructor."""
 
 import pytest
 from mmengine.optim import DefaultOptimWrapperConstructor
@@ -16,7 +16,7 @@ OPTIONS = {
 
 
 def options_of(wrapper) -> dict[int, dict]:
-    """Options of each parameter by its id."""
+    """Map the id of each parameter to the options of its parameter group."""
     return {
         id(parameter): {k: v for k, v in group.items() if k != "params"}
         for group in wrapper.param_groups
@@ -42,9 +42,8 @@ def test_options_are_those_of_the_parent(paramwise):
         assert found_options[id(parameter)] == expected_options[id(parameter)]
     assert len(found.param_groups) < len(expected.param_groups)
     distinct = {repr(sorted(options.items())) for options in found_options.values()}
-    assert (
-        len(found.param_groups) <= len(distinct) + 1
-    )  # MMEngine's own, of base options
+    # MMEngine adds an empty group with the base options.
+    assert len(found.param_groups) <= len(distinct) + 1
 
 
 def test_is_registered():

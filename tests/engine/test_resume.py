@@ -138,10 +138,11 @@ def test_other_classes(config, work_dir, digits, tmp_path):
     with pytest.raises(InputError, match=words) as error:
         train(config, work_dir, data_root=str(data), classes=classes)
     assert "\n" not in str(error.value)
+    assert "optim_wrapper" not in str(error.value)  # the remedy of another error
 
 
 def test_other_parameter_groups(config, work_dir):
-    """The checkpoint's optimizer has groups by kind of parameter."""
+    """The checkpoint has fewer parameter groups than the optimizer of the config."""
     options = {"optim_wrapper.constructor": "DefaultOptimWrapperConstructor"}
     with pytest.raises(InputError, match="parameter groups.*: resume with the optim_w"):
         train(config, work_dir, max_epochs=3, **options)

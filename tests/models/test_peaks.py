@@ -1,4 +1,4 @@
-"""Peak scores: which scores are reduced, and detection without NMS."""
+"""Tests of ``peak_scores`` and of detection without NMS."""
 
 import pytest
 import torch
@@ -19,9 +19,9 @@ def logits():
 
 
 def is_in_window(level, row, column, other, row2, column2):
-    """Whether the second prior is in the window of the first, on adjacent levels too.
+    """Check whether the window of the first prior contains the second prior.
 
-    A prior is given by the number of its level, its row and its column.
+    Each prior is given by its level, row and column. The levels may be adjacent.
     """
     if level == other:
         distance = max(abs(row - row2), abs(column - column2))
@@ -73,7 +73,7 @@ def test_half_precision(logits):
 
 
 def test_detection_without_nms(root, logits):
-    """Detections have the highest peak scores, in descending order."""
+    """Without NMS, results are the highest peak scores in descending order."""
     cfg = load_config(root / "configs/yolo11_n.py").model
     module = dict(cfg.bbox_head.head_module, scale="n", num_classes=CLASSES)
     head = MODELS.build(

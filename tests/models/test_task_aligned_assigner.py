@@ -1,4 +1,4 @@
-"""Label assignment: the CPU's pairs of a box and a prior inside it, or all pairs."""
+"""Tests of the task-aligned assigner, with the code for CPUs and for GPUs."""
 
 import pytest
 import torch
@@ -11,15 +11,9 @@ from mmyolo_mnv1.models.task_modules import task_aligned_assigner
 IMAGES, CLASSES, SIZE = 3, 4, 160
 
 
-def all_pairs(inside):
-    """Every box with every prior, as on a GPU."""
-    count, num_priors = inside.shape
-    return torch.arange(count)[:, None], torch.arange(num_priors)[None]
-
-
 @pytest.fixture
 def inputs():
-    """Boxes near the truths, class logits, priors and truths."""
+    """Arguments of the assigner; predicted boxes are close to ground truths."""
     generator = torch.Generator().manual_seed(0)
     sides = [SIZE // stride for stride in (8, 16, 32)]
     priors = MlvlPointGenerator((8, 16, 32), 0.5)
@@ -36,7 +30,9 @@ def test_pairs_inside_are_enough(inputs, monkeypatch):
     assigner = YOLO11TaskAlignedAssigner(CLASSES)
     found = assigner(*inputs)
     assert 0 < (found.weights > 0).sum() < found.weights.numel()
-    monkeypatch.setattr(task_aligned_assigner, "_pairs", all_pairs)
+    monkeypatch.setattr(
+        task_aligned_assigner, "_pairs", task_aligned_assigner._all_pairs
+    )
     expected = assigner(*inputs)
     assigned = expected.weights > 0
     assert torch.equal(found.weights > 0, assigned)
@@ -46,18 +42,18 @@ def test_pairs_inside_are_enough(inputs, monkeypatch):
 
 
 def test_box_without_a_prior_inside(inputs):
-    """A small box between the centres of two cells has no assignment."""
+    """A ground-truth box that contains no prior is not assigned to any prior."""
     boxes, logits, points, _ = inputs
     truths = torch.tensor([[0, 1, 5.0, 5.0, 6.5, 6.5], [1, 2, 20.0, 20.0, 90.0, 90.0]])
     rows = YOLO11TaskAlignedAssigner(CLASSES)(boxes, logits, points, truths)
     assert set(rows.truths[rows.weights > 0].tolist()) == {1}
 
 
-@pytest.mark.parametrize("pairs", [None, all_pairs])
+@pytest.mark.parametrize("pairs", ["_pairs", "_all_pairs"])
 def test_prediction_that_is_not_a_number(inputs, monkeypatch, pairs):
-    """It reaches the loss, where NanGuardHook finds it, and no index is wrong."""
-    if pairs:
-        monkeypatch.setattr(task_aligned_assigner, "_pairs", pairs)
+    """NaN predictions cause no invalid index: training reaches the NaN guard."""
+    chosen = getattr(task_aligned_assigner, pairs)
+    monkeypatch.setattr(task_aligned_assigner, "_pairs", chosen)
     boxes, logits, points, truths = inputs
     boxes[0], logits[0] = float("nan"), float("nan")
     rows = YOLO11TaskAlignedAssigner(CLASSES)(boxes, logits, points, truths)

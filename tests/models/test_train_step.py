@@ -192,7 +192,7 @@ def test_instances_by_image(head):
 
 
 def test_silu_is_in_place_in_evaluation_only(root):
-    """And one that is never in place stays so."""
+    """A SiLU with ``inplace=False`` in its config stays unchanged."""
     options = {"model.neck.act_cfg": dict(type="SiLU", inplace=False)}
     model = build_model(load_config(root / "configs/yolo11_n.py", options))
 

@@ -145,7 +145,7 @@ def _input_shape(cfg: Config) -> tuple[int, int]:
 
 
 def _kind(cfg: Config) -> tuple[str, str]:
-    """Key of :data:`COLLECTIONS`; a distilled detector is in its student's."""
+    """Get the key in :data:`COLLECTIONS`; distilled detectors have the student's."""
     return cfg.model.type.removeprefix("Distilled"), cfg.model.backbone.type
 
 

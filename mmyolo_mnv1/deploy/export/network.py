@@ -64,8 +64,7 @@ class DetectorNetwork(nn.Module):
     """A detector's network and decoding, as plain tensor operations.
 
     Preprocessing (letterbox, normalisation) and post-processing (score threshold, NMS)
-    are not part of it; :func:`.peak_scores`, which replaces NMS if ``test_cfg.nms`` is
-    None, is.
+    are not part of it. :func:`.peak_scores` is, if ``test_cfg.nms`` is None.
 
     Args:
         detector (YOLODetector): Detector with a head like YOLOv8's, usually a result of

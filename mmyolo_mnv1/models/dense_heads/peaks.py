@@ -10,7 +10,7 @@ FACTOR = 0.1  # multiplies scores that are not local maxima
 
 
 def peak_scores(logits: Sequence[Tensor]) -> list[Tensor]:
-    """Compute class scores, and reduce those that are not a local maximum.
+    """Compute class scores; multiply scores that are not local maxima by 0.1.
 
     A score is a peak (local maximum) if no score of the same class is higher in a
     window on its own level and on the adjacent levels, as in CenterNet (arXiv

@@ -173,7 +173,7 @@ class YOLO11Head(YOLOv8Head):
     def predict_by_feat(
         self, cls_scores: Sequence[Tensor], *args: Any, **kwargs: Any
     ) -> list[InstanceData]:
-        """Decode and post-process; without NMS, by the :func:`.peak_scores`.
+        """Decode and post-process, by :func:`.peak_scores` if NMS is disabled.
 
         Arguments and result are the parent's.
         """

@@ -85,10 +85,13 @@ class YOLO11Detector(YOLODetector):
         ]
 
     def train(self, mode: bool = True) -> "YOLO11Detector":
-        """Choose training or evaluation mode.
+        """Set training or evaluation mode.
 
-        SiLU is in place in evaluation mode only: its gradient needs the input, which
-        PyTorch would copy first.
+        SiLU works in place in evaluation mode only. In training its gradient needs the
+        input, and PyTorch would copy the input of an in-place SiLU.
+
+        Args:
+            mode (bool): True for training. Defaults to True.
         """
         for module in self._in_place:
             module.inplace = not mode

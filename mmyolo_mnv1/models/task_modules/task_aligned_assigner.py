@@ -36,9 +36,9 @@ class YOLO11TaskAlignedAssigner(nn.Module):
     overlap of its box.
 
     The ground truths of all images are one list, so that memory and time depend on
-    their total number, not on the most crowded image. On the GPU all tensor shapes are
-    known beforehand, so that no step waits for it; on the CPU only pairs of a box and a
-    prior inside it are computed, about a tenth of all.
+    their total number, not on the most crowded image. On a GPU all tensor shapes are
+    known in advance, so that the CPU does not wait for the GPU. On a CPU only pairs of
+    a box and a prior inside it are computed, about a tenth of all pairs.
 
     Args:
         num_classes (int): Number of classes; set by the detector.
@@ -85,7 +85,8 @@ class YOLO11TaskAlignedAssigner(nn.Module):
         overlap = bbox_overlaps(
             boxes[image, prior], corners[truth], iou_mode="ciou", bbox_format="xyxy"
         )
-        # A box that is NaN overlaps none; its loss is NaN, which NanGuardHook reports.
+        # NaN overlaps become 0, so that all indices below are valid. The loss is NaN
+        # in spite of this, and NanGuardHook reports it.
         overlap = overlap.clamp_(0).nan_to_num_(0) * inside[pair]
         score = logits[image, labels[truth], prior].sigmoid()
         overlaps = overlap.new_zeros(inside.shape)
@@ -131,31 +132,39 @@ class YOLO11TaskAlignedAssigner(nn.Module):
 
 
 def _pairs(inside: Tensor) -> tuple[Tensor, Tensor]:
-    """Indices of ground truths and priors of the pairs to compute.
+    """Get the pairs of a ground truth and a prior whose overlap is computed.
 
     Args:
         inside (Tensor): Mask (G, P) of the priors inside each box.
 
     Returns:
-        tuple[Tensor, Tensor]: On the CPU (K,) each, the pairs inside; else (G, 1) and
-        (1, P), all pairs.
+        tuple[Tensor, Tensor]: Indices of ground truths and of priors. On the CPU (K,)
+        each, the pairs inside; else those of :func:`_all_pairs`.
     """
     if inside.device.type == "cpu":
         return inside.nonzero(as_tuple=True)
-    count, num_priors = inside.shape
-    truths = torch.arange(count, device=inside.device)
-    return truths[:, None], torch.arange(num_priors, device=inside.device)[None]
+    return _all_pairs(inside)
+
+
+def _all_pairs(inside: Tensor) -> tuple[Tensor, Tensor]:
+    """Get all pairs as indices (G, 1) and (1, P), which broadcast to (G, P)."""
+    truths, priors = (torch.arange(n, device=inside.device) for n in inside.shape)
+    return truths[:, None], priors[None]
 
 
 def _most_overlapping(
     overlap: Tensor, places: Tensor, truths: Tensor, counts: tuple[int, int]
 ) -> Tensor:
-    """Ground truth that each prior overlaps most, the first of equals.
+    """Find the ground truth with the highest overlap for each prior.
+
+    If several have the same overlap, it is the first of them.
 
     Args:
         overlap (Tensor): Overlap of each pair of a ground truth and a prior.
-        places (Tensor): Index of its prior among the priors of all images, as many.
-        truths (Tensor): Index of its ground truth, as many, or of a shape that expands.
+        places (Tensor): Index of the pair's prior among the priors of all images; the
+            same shape.
+        truths (Tensor): Index of the pair's ground truth; a shape that broadcasts to
+            that of ``overlap``.
         counts (tuple[int, int]): Priors of all images, and ground truths.
 
     Returns:

@@ -9,12 +9,14 @@ import onnx
 import openvino
 import pytest
 import torch
+from onnx import numpy_helper
 from torch import nn
 
 from mmyolo_mnv1.analysis.backends import PLACEHOLDER
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy import Detector
 from mmyolo_mnv1.deploy.export import formats
+from mmyolo_mnv1.deploy.export.bias_correction import correct_biases
 from mmyolo_mnv1.deploy.export.formats import (
     ExportPlan,
     disk_size,
@@ -27,7 +29,7 @@ from mmyolo_mnv1.deploy.export.quantization import (
     find_sensitive,
     find_tail,
 )
-from mmyolo_mnv1.deploy.runtime.metadata import Metadata
+from mmyolo_mnv1.deploy.runtime.metadata import INPUT, Metadata
 from mmyolo_mnv1.deploy.runtime.processing import letterbox, normalise
 from mmyolo_mnv1.errors import InputError
 from tests.helpers.deploy_models import (
@@ -113,6 +115,8 @@ def test_int8(model, whole, tool, tmp_path, monkeypatch):
     ]
     assert len(floats) == 7 and len(convolutions) == 83 and found in floats
     assert sum(name.endswith("/Conv") and "_preds." in name for name in floats) == 6
+    biases = {node.input[2] for node in convolutions if node.name not in floats}
+    assert len(biases) == 83 - 7 and all("corrected" in name for name in biases)
     photo = photos()[0]
     boxes, scores = raw(whole["onnx"], photo)
     for path, file in (("onnx", names[0]), ("openvino", names[1])):
@@ -151,6 +155,39 @@ def test_sensitive_convolutions_stay_in_float(tmp_path):
     found = convolutions & set(names)
     assert 1 <= len(found) < 3
     assert {name.removesuffix("/WithoutBiases") for name in found} <= set(names)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_bias_correction_keeps_the_mean(tmp_path, groups):
+    """Channel means of a quantised convolution: float's, where no rounding is left."""
+    torch.manual_seed(0)
+    first = nn.Conv2d(3, 8, 1)
+    second = nn.Conv2d(8, 8, 3, groups=groups)
+    nn.init.uniform_(second.weight, 0, 0.01)  # every error of a channel adds up
+    with torch.no_grad():
+        second.weight[:, 0, 0, 0] = 1
+    network = nn.Sequential(first, nn.ReLU(), second)
+    path = tmp_path / "n.onnx"
+    example = torch.zeros(1, 3, 32, 32)
+    torch.onnx.export(network, example, path, dynamo=False, input_names=[INPUT])
+    metadata = PLACEHOLDER._replace(input_shape=(32, 32))
+    calibration = Calibration(image_files(tmp_path / "photos"), metadata, 3)
+    model = onnx.load(path)
+    correct_biases(model, ["/0/Conv"], calibration)
+    tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    corrected = [n.input[2] for n in model.graph.node if n.op_type == "Conv"]
+    assert corrected[0] == "0.bias"
+    weight = second.weight.detach()
+    scale = weight.abs().amax((1, 2, 3), keepdim=True) / 127
+    inputs = torch.cat([torch.from_numpy(images) for images in calibration])
+    with torch.no_grad():
+        # Without borders, at which a channel's mean is not that of the whole input.
+        means = network[:2](inputs).mean((0, 2, 3), keepdim=True).expand(1, -1, 3, 3)
+        wanted = second(means)
+        second.weight.copy_((weight / scale).round() * scale)
+        assert (second(means) - wanted).abs().max() > 1e-3
+        second.bias.copy_(torch.from_numpy(tensors[corrected[1]].copy()))
+        torch.testing.assert_close(second(means), wanted, atol=1e-5, rtol=0)
 
 
 def raw(path, photo):

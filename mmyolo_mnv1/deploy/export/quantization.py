@@ -82,7 +82,7 @@ class AccuracyLimit(NamedTuple):
 def quantize_onnx(
     path: Path, in_float: Sequence[str], calibration: Calibration
 ) -> None:
-    """Quantise a raw graph by ONNX Runtime's tool, in place.
+    """Quantise a raw graph by ONNX Runtime's tool, in place, with bias correction.
 
     Weights are quantised per channel, activations per tensor, in QDQ format: pairs of
     QuantizeLinear and DequantizeLinear.
@@ -92,7 +92,10 @@ def quantize_onnx(
         in_float (Sequence[str]): Names of nodes that stay in float.
         calibration (Calibration): Calibration set.
     """
+    import onnx
     from onnxruntime import quantization
+
+    from .bias_correction import correct_biases
 
     class Reader(quantization.CalibrationDataReader):
         def __init__(self) -> None:
@@ -104,8 +107,10 @@ def quantize_onnx(
 
     with TemporaryDirectory() as folder, quiet(logging.getLogger()):
         quantized = Path(folder, "network.onnx")
+        model = onnx.load(path)
+        correct_biases(model, in_float, calibration)
         quantization.quantize_static(
-            path,
+            model,
             quantized,
             Reader(),
             per_channel=True,

@@ -1,4 +1,5 @@
-# Distillation: student yolo11_mnv1_t30_bccd, teacher yolo11_mnv1_t100_bccd.
+# Knowledge distillation: yolo11_mnv1_t100_bccd is the teacher of
+# yolo11_mnv1_t30_bccd.
 _base_ = "../yolo11_mnv1_t30_bccd.py"
 model = dict(
     type="DistilledYOLO11Detector",

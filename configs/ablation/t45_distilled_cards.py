@@ -1,4 +1,5 @@
-# Distillation: student yolo11_mnv1_t45_cards, teacher yolo11_mnv1_t100_cards.
+# Knowledge distillation: yolo11_mnv1_t100_cards is the teacher of
+# yolo11_mnv1_t45_cards.
 _base_ = "../yolo11_mnv1_t45_cards.py"
 model = dict(
     type="DistilledYOLO11Detector",

@@ -15,7 +15,7 @@ from torch import nn
 from mmyolo_mnv1.analysis.backends import PLACEHOLDER
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy import Detector
-from mmyolo_mnv1.deploy.export import formats
+from mmyolo_mnv1.deploy.export import bias_correction, formats
 from mmyolo_mnv1.deploy.export.bias_correction import correct_biases
 from mmyolo_mnv1.deploy.export.formats import (
     ExportPlan,
@@ -117,6 +117,7 @@ def test_int8(model, whole, tool, tmp_path, monkeypatch):
     assert sum(name.endswith("/Conv") and "_preds." in name for name in floats) == 6
     biases = {node.input[2] for node in convolutions if node.name not in floats}
     assert len(biases) == 83 - 7 and all("corrected" in name for name in biases)
+    check_weights(graph, onnx.load(whole["onnx"]).graph, floats)
     photo = photos()[0]
     boxes, scores = raw(whole["onnx"], photo)
     for path, file in (("onnx", names[0]), ("openvino", names[1])):
@@ -124,6 +125,27 @@ def test_int8(model, whole, tool, tmp_path, monkeypatch):
         found = raw(out / file, photo)
         for one, other, least in zip(found, (boxes, scores), (0.98, 0.6), strict=True):
             assert least < np.corrcoef(one.ravel(), other.ravel())[0, 1] < 1
+
+
+def check_weights(graph, float_graph, floats):
+    """Compare the weights of the file with those that bias correction assumes."""
+    values = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    whole = {t.name: numpy_helper.to_array(t) for t in float_graph.initializer}
+    producers = {out: node for node in graph.node for out in node.output}
+    weights = {
+        n.name: whole[n.input[1]]
+        for n in float_graph.node
+        if n.name not in floats and n.op_type == "Conv"
+    }
+    assert len(weights) == 83 - 7
+    for node in graph.node:
+        if node.name in weights:
+            integers, scale, _ = producers[node.input[1]].input
+            found = values[integers] * values[scale].reshape(-1, 1, 1, 1)
+            weight = weights[node.name]
+            wanted = weight + bias_correction._weight_error(weight)
+            equal = np.isclose(found, wanted, rtol=1e-4, atol=1e-7)
+            assert np.mean(equal) > 1 - 1e-4  # ties, in float32 and float64
 
 
 def test_sensitive_convolutions_stay_in_float(tmp_path):
@@ -159,11 +181,11 @@ def test_sensitive_convolutions_stay_in_float(tmp_path):
 
 @pytest.mark.parametrize("groups", [1, 2, 8])
 def test_bias_correction_keeps_the_mean(tmp_path, groups):
-    """Channel means of a quantised convolution: float's, where no rounding is left."""
+    """With corrected biases, quantised weights keep the float convolution's means."""
     torch.manual_seed(0)
     first = nn.Conv2d(3, 8, 1)
     second = nn.Conv2d(8, 8, 3, groups=groups)
-    nn.init.uniform_(second.weight, 0, 0.01)  # every error of a channel adds up
+    nn.init.uniform_(second.weight, 0, 0.01)  # errors of one channel do not cancel
     with torch.no_grad():
         second.weight[:, 0, 0, 0] = 1
     network = nn.Sequential(first, nn.ReLU(), second)
@@ -181,7 +203,7 @@ def test_bias_correction_keeps_the_mean(tmp_path, groups):
     scale = weight.abs().amax((1, 2, 3), keepdim=True) / 127
     inputs = torch.cat([torch.from_numpy(images) for images in calibration])
     with torch.no_grad():
-        # Without borders, at which a channel's mean is not that of the whole input.
+        # One window that has the mean of each input channel at all 3 x 3 positions.
         means = network[:2](inputs).mean((0, 2, 3), keepdim=True).expand(1, -1, 3, 3)
         wanted = second(means)
         second.weight.copy_((weight / scale).round() * scale)

@@ -21,6 +21,7 @@ from ..runtime.images import read_image
 from ..runtime.metadata import INPUT, Metadata
 from ..runtime.processing import letterbox, normalise
 from ..runtime.signal_stack import keep_signal_stack
+from .bias_correction import correct_biases
 from .quiet import quiet
 
 RANKING_IMAGES = 100  # validation images by which NNCF ranks the layers, at most
@@ -82,7 +83,7 @@ class AccuracyLimit(NamedTuple):
 def quantize_onnx(
     path: Path, in_float: Sequence[str], calibration: Calibration
 ) -> None:
-    """Quantise a raw graph by ONNX Runtime's tool, in place, with bias correction.
+    """Correct biases, then quantise a raw graph by ONNX Runtime's tool; in place.
 
     Weights are quantised per channel, activations per tensor, in QDQ format: pairs of
     QuantizeLinear and DequantizeLinear.
@@ -94,8 +95,6 @@ def quantize_onnx(
     """
     import onnx
     from onnxruntime import quantization
-
-    from .bias_correction import correct_biases
 
     class Reader(quantization.CalibrationDataReader):
         def __init__(self) -> None:

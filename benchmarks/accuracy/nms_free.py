@@ -5,6 +5,7 @@ nms_free --run NAME CONFIG CHECKPOINT [CHECKPOINT ...], one checkpoint per seed.
 
 import argparse
 import copy
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,11 +30,13 @@ from mmyolo_mnv1.deploy.runtime.processing import (
     select,
     suppress,
 )
+from mmyolo_mnv1.errors import InputError
 from mmyolo_mnv1.evaluation.data import GroundTruth, load_truth
 
 SCORES = (0.25, 0.001)  # thresholds of predict.py and of the evaluation
 PHOTOS = 20  # whose outputs are post-processed in one turn
 WAYS = dict(nms="with NMS", free="without")
+LISTS = ("checkpoints", *(f"mAP_{way}_all" for way in WAYS))  # a value per seed
 COLUMNS = (
     Column("data", "data"),
     Column("seeds", "seeds"),
@@ -59,22 +62,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", nargs="+", action="append", required=True)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument(
+        "--known",
+        type=Path,
+        help="JSON of this script, of other seeds: their mAP joins the row of that name",
+    )
     add_config_arguments(parser)
     add_out_argument(parser)
     args = parser.parse_args(argv)
     check_suffixes(args.out)
     set_threads(1)
     plan = LatencyPlan(rounds=args.rounds)
-    rows = [
-        measure_run(name, config, checkpoints, plan, args.cfg_options)
-        for name, config, *checkpoints in args.run
-    ]
+    known = read_rows(args.known) if args.known else {}
+    rows = []
+    for name, config, *checkpoints in args.run:
+        row = measure_run(name, config, checkpoints, plan, args.cfg_options)
+        rows.append(summarise(row, known.get(name)))
     machine = describe_machine("cpu", 1)
     notes = [
         "mAP@[.5:.95] of the test set, mean over seeds; the same checkpoints.",
         "ONNX Runtime, one thread. network: with decoding, and with the peaks of the "
         "scores in a file without NMS. post: score filter, sorting and NMS.",
-        f"ms an image: {PHOTOS} test photos, first seed, median of {plan.rounds} "
+        f"ms an image: {PHOTOS} test photos, one checkpoint, median of {plan.rounds} "
         "interleaved rounds.",
         *machine_notes(machine),
     ]
@@ -98,21 +107,22 @@ def measure_run(
         checkpoints (Sequence[str]): One per seed.
         plan (LatencyPlan): Rounds.
         options (dict, optional): Changes of the config. Defaults to None.
+
+    Returns:
+        dict: mAP of each checkpoint, and times of the first one.
     """
     cfg = load_config(config, options)
     truth = load_truth(cfg)
-    row = dict(data=name, seeds=len(checkpoints), checkpoints=list(checkpoints))
+    row = dict(data=name, checkpoints=list(checkpoints))
     with TemporaryDirectory() as folder:
         detectors = [
             {way: _export(cfg, Path(checkpoint), way, Path(folder)) for way in WAYS}
             for checkpoint in checkpoints
         ]
-    maps = {
-        way: np.array([measure_precision(d[way], truth)["AP"] for d in detectors])
-        for way in WAYS
-    }
-    gaps = 100 * (maps["nms"] - maps["free"])
-    row.update(gap=gaps.mean(), gap_sd=gaps.std(ddof=1) if len(gaps) > 1 else None)
+    for way in WAYS:
+        row[f"mAP_{way}_all"] = [
+            measure_precision(d[way], truth)["AP"] for d in detectors
+        ]
     runs = {}
     inputs = _inputs(detectors[0]["nms"], truth)
     for way, detector in detectors[0].items():
@@ -121,9 +131,49 @@ def measure_run(
             runs[f"ms_{way}_{score}"] = _post_processing(detector, inputs, score)
     times = plan.time(runs)
     row.update({key: float(np.median(ms)) / PHOTOS for key, ms in times.items()})
-    for way, values in maps.items():
-        row.update({f"mAP_{way}": values.mean(), f"mAP_{way}_all": values.tolist()})
     return row
+
+
+def read_rows(path: Path) -> dict[str, dict]:
+    """Read the checkpoints and mAP of an earlier run, by the name of the row.
+
+    Raises:
+        InputError: If the file has another content.
+    """
+    try:
+        rows = json.loads(path.read_text())["rows"]
+        return {row["data"]: {key: row[key] for key in LISTS} for row in rows}
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise InputError(f"--known {path}: {e!r}: give a JSON of nms_free.py") from None
+
+
+def summarise(row: dict, known: dict | None = None) -> dict:
+    """Add the checkpoints and mAP of earlier seeds, means and the gap.
+
+    Args:
+        row (dict): See :func:`measure_run`.
+        known (dict, optional): Row of other seeds, which come first; the times stay
+            those of ``row``. Defaults to None.
+
+    Returns:
+        dict: Row of the table.
+
+    Raises:
+        InputError: If both rows contain the same checkpoint.
+    """
+    known = known or {key: [] for key in LISTS}
+    if both := {*known["checkpoints"]} & {*row["checkpoints"]}:
+        raise InputError(f"--known: {row['data']} contains {sorted(both)} already")
+    row = {**row, **{key: known[key] + row[key] for key in LISTS}}
+    maps = {way: np.array(row[f"mAP_{way}_all"]) for way in WAYS}
+    gaps = 100 * (maps["nms"] - maps["free"])
+    row.update({f"mAP_{way}": values.mean() for way, values in maps.items()})
+    return dict(
+        row,
+        seeds=len(gaps),
+        gap=gaps.mean(),
+        gap_sd=gaps.std(ddof=1) if len(gaps) > 1 else None,
+    )
 
 
 def _export(cfg: Config, checkpoint: Path, way: str, folder: Path) -> Detector:

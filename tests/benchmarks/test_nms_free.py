@@ -8,6 +8,7 @@ from benchmarks.accuracy import nms_free
 from mmyolo_mnv1.analysis import worker
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy.runtime.engines import OnnxRuntimeEngine
+from mmyolo_mnv1.errors import InputError
 from tests.helpers.deploy_models import write_weights
 
 
@@ -54,3 +55,20 @@ def test_table(root, digits, tmp_path, monkeypatch):
     assert row["ms_free_network"] > row["ms_free_0.001"] > 0
     assert row["ms_nms_network"] > row["ms_nms_0.25"] > 0
     assert "points lost without" in files[1].read_text()
+
+    other = {**row, "checkpoints": ["seed2.pth"], "ms_free_network": 1.0}
+    other.update(mAP_nms_all=[0.75], mAP_free_all=[0.75])
+    joined = nms_free.summarise(other, nms_free.read_rows(files[0])["digits"])
+    assert joined["checkpoints"] == [str(weights), str(weights), "seed2.pth"]
+    assert joined["seeds"] == 3 and joined["mAP_nms"] == 0.625
+    assert joined["gap"] == pytest.approx(12.5) and joined["ms_free_network"] == 1.0
+    with pytest.raises(InputError, match="contains .*weights.pth"):
+        nms_free.summarise(row, row)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"rows": [{"data": "digits"}]}'])
+def test_other_file(tmp_path, text):
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match="other.json.*give a JSON of nms_free"):
+        nms_free.read_rows(path)

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--known",
         type=Path,
-        help="JSON of this script, of other seeds: their mAP joins the row of that name",
+        help="JSON of an earlier run: its seeds join the rows of the same names",
     )
     add_config_arguments(parser)
     add_out_argument(parser)

@@ -28,7 +28,11 @@ def read_coco(path: Path, sizes: bool = False) -> dict:
     the converters read COCO files by this function:
 
     - numbers written as text become numbers, and names written as numbers text;
-    - ``iscrowd`` is 0 where it is missing, ``area`` is width times height of the box.
+    - ``iscrowd`` is 0 where it is missing, ``area`` is width times height of the box;
+    - ``ignore`` becomes ``iscrowd``, because COCOeval overwrites ``ignore`` and would
+      count such objects;
+    - a category that repeats the name of another one and has no box is left out, such
+      as Roboflow's category 0 with the name of the project.
 
     Args:
         path (Path): File in UTF-8, or in UTF-16 with a byte order mark.
@@ -47,8 +51,7 @@ def read_coco(path: Path, sizes: bool = False) -> dict:
     try:
         coco = read_json(path)
         _repair(coco)
-        if sizes:
-            _repair_sizes(coco)
+        _repair_sizes(coco, required=sizes)
         problem = _check_references(coco)
     except InputError as e:
         raise InputError(f"{name}, {str(e).removeprefix(PREFIX)}") from None
@@ -111,22 +114,40 @@ def _repair(coco: dict) -> None:
         if ann.get("area") is None:
             ann["area"] = ann["bbox"][2] * ann["bbox"][3]
         ann["area"] = _number(ann, "area", what, "square pixels, or leave it out")
-        crowd = ann.get("iscrowd")
-        if crowd not in (None, 0, 1, "0", "1"):
-            raise InputError(f"{what}: iscrowd is {crowd!r}: give 0 or 1")
-        ann["iscrowd"] = int(crowd or 0)
+        flags = [ann.get("iscrowd"), ann.pop("ignore", None)]
+        for field, flag in zip(("iscrowd", "ignore"), flags, strict=True):
+            if flag not in (None, 0, 1, "0", "1"):
+                raise InputError(f"{what}: {field} is {flag!r}: give 0 or 1")
+        ann["iscrowd"] = max(int(flag or 0) for flag in flags)
+    _drop_empty_twins(coco)
 
 
-def _repair_sizes(coco: dict) -> None:
-    """Convert ``width`` and ``height`` of all images to integers, in place.
+def _drop_empty_twins(coco: dict) -> None:
+    """Leave out categories without a box that have the name of another one."""
+    used = {ann["category_id"] for ann in coco["annotations"]}
+    counts = Counter(category.get("name") for category in coco["categories"])
+    kept = []
+    for category in coco["categories"]:
+        name = category.get("name")
+        if counts[name] > 1 and category["id"] not in used:
+            counts[name] -= 1
+        else:
+            kept.append(category)
+    coco["categories"] = kept
+
+
+def _repair_sizes(coco: dict, required: bool) -> None:
+    """Convert ``width`` and ``height`` of images to integers, in place.
 
     Raises:
-        InputError: If one is missing or no number; names the image and the field.
+        InputError: If one is missing and required, or no number; names the image and
+            the field.
     """
     for image in coco["images"]:
         for field in ("width", "height"):
-            size = _number(image, field, f"image {image.get('id')}", "pixels")
-            image[field] = int(size)
+            if required or image.get(field) is not None:
+                size = _number(image, field, f"image {image.get('id')}", "pixels")
+                image[field] = int(size)
 
 
 def number_annotations(coco: dict) -> None:

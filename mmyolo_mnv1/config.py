@@ -8,6 +8,7 @@ they are.
 
 import difflib
 import functools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -50,10 +51,10 @@ class LateConfig(Config):
         Raises:
             InputError: If an option is misspelled; see :func:`.late_values.put_in`.
         """
-        _check_names(options, self)
         templates, edited = self._late.take_out(self._cfg_dict)
         with defer_late_values():
             cfg = Config(templates)
+            _check_names(options, cfg, self.filename)
             cfg.merge_from_dict(options, allow_list_keys)
         self._put_in(cfg._cfg_dict, edited)
 
@@ -156,28 +157,48 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
                 cfg = Config.fromfile(path)
             except SystemError:  # ast.parse in CPython 3.11 (gh-106905), by chance
                 cfg = Config.fromfile(path)
-            _check_names(options or {}, cfg)
+            _check_names(options or {}, cfg, cfg.filename)
             cfg.merge_from_dict(options or {})
     except InputError:
         raise
     except Exception as e:
         line = (str(e).splitlines() or [""])[0]
         raise InputError(f"config {path}: {type(e).__name__}: {line}") from None
+    _check_imports(cfg)
     return resolve(cfg)
 
 
-def _check_names(options: dict, cfg: Config) -> None:
-    """Refuse misspelled option names, such as ``max_epoch`` for ``max_epochs``."""
+def _check_imports(cfg: Config) -> None:
+    """Refuse a config whose ``custom_imports`` have lost this package."""
+    if str(cfg.get("runner_type")).endswith("YOLO11Runner") and not _has_import(cfg):
+        raise InputError(
+            f"config {cfg.filename}: custom_imports replace those of its base, which "
+            f'import {PACKAGE}: set imports = [*_base_.custom_imports["imports"], ...]'
+        )
+
+
+def _check_names(options: dict, cfg: Config, filename: str | None) -> None:
+    """Refuse misspelled option names, such as ``max_epoch`` for ``max_epochs``.
+
+    And those below a placeholder, which the option would replace.
+    """
     for option in options:
         node: Any = cfg
-        for name in option.split("."):
+        names = option.split(".")
+        for number, name in enumerate(names):
+            place = isinstance(node, str) and re.fullmatch(r"\$\{(.*)\}", node)
+            if place:
+                raise InputError(
+                    f"--cfg-options {option}: config {filename} has {place[1]} "
+                    f"there: set {'.'.join([place[1], *names[number:]])}"
+                )
             if not isinstance(node, (dict, Config)):
                 break
             if name not in node:
                 near = difflib.get_close_matches(name, list(node.keys()), 1, SIMILAR)
                 if near:
                     raise InputError(
-                        f"--cfg-options {option}: config {cfg.filename} has no {name}: "
+                        f"--cfg-options {option}: config {filename} has no {name}: "
                         f"did you mean {near[0]}? A new {name} belongs in a config file"
                     )
                 break
@@ -230,8 +251,10 @@ def input_shape(cfg: Config) -> tuple[int, int]:
 
 def _has_late_values(cfg: Config) -> bool:
     """Whether a config imports this package and has placeholders or had them."""
+    return _has_import(cfg) and (NOTES in cfg or MARK in str(cfg._cfg_dict))
+
+
+def _has_import(cfg: Config) -> bool:
     imports = (cfg.get("custom_imports") or {}).get("imports") or ()
     imports = [imports] if isinstance(imports, str) else imports
-    return any(name.split(".")[0] == PACKAGE for name in imports) and (
-        NOTES in cfg or MARK in str(cfg._cfg_dict)
-    )
+    return any(name.split(".")[0] == PACKAGE for name in imports)

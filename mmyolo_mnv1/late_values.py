@@ -14,6 +14,13 @@ from typing import Any, NamedTuple
 from mmdet.utils import replace_cfg_vals
 from mmengine.config import Config, ConfigDict
 
+from .config_checks import (
+    check_classes,
+    check_dump,
+    check_paths,
+    contradiction,
+    count_classes,
+)
 from .errors import STRIDE, InputError, is_valid_size
 from .weights.origins import expected_by
 
@@ -54,11 +61,13 @@ class LateValues(NamedTuple):
     Args:
         values (ConfigDict): The config without placeholders.
         places (dict[Path, Place]): Replaced placeholders by their path.
+        lists (dict[Path, list | tuple]): Lists that contain placeholders, by path.
         added (set[str]): Top-level names that were computed.
     """
 
     values: ConfigDict
     places: dict[Path, Place]
+    lists: dict[Path, list | tuple]
     added: set[str]
 
     @property
@@ -76,7 +85,18 @@ class LateValues(NamedTuple):
         Returns:
             tuple[dict, dict[Path, Place]]: A copy with placeholders, and the places
             where the value was changed since; they keep their value.
+
+        Raises:
+            InputError: If an item of a list that contains placeholders was moved.
         """
+        for path in self.places:
+            for depth, key in enumerate(path):
+                if isinstance(key, int) and self._has_moved(values, path[:depth], key):
+                    raise InputError(
+                        f"{'.'.join(map(str, path[: depth + 1]))} was moved in its "
+                        "list after the config had been read: insert or remove items "
+                        "in a config file, or at the end of the list"
+                    )
         edited = {}
 
         def restore(path: Path, node: Any) -> Any:
@@ -92,6 +112,17 @@ class LateValues(NamedTuple):
         for name in self.added:
             templates.pop(name, None)
         return templates, edited
+
+    def _has_moved(self, values: ConfigDict, path: Path, index: int) -> bool:
+        """Whether an item of a list is at another index now."""
+        try:
+            before, after = self.lists[path], list(_at(values, path))
+        except (LookupError, TypeError):  # the list was removed
+            return False
+        item = before[index]
+        if after[index : index + 1] == [item]:
+            return False
+        return after.count(item) >= before.count(item)
 
 
 def put_in(
@@ -123,7 +154,7 @@ def put_in(
     """
     values = ConfigDict(_map(values, lambda _, node: node))
     given = set(values)
-    _check_dump(values, filename)
+    check_dump(values, values.get(NOTES, {}), filename)
     _derive(values)
     model = values.get("model") or {}
     model = model.get("module", model)  # test-time augmentation wraps it
@@ -151,12 +182,19 @@ def put_in(
                 f"{place.template} now has another value: change only one of them"
             )
     values = _replace(values, filename)
-    _check_classes(values)
+    check_classes(values)
     places = {
         path: Place(template, copy.deepcopy(_at(values, path)))
         for path, template in templates.items()
     }
-    return LateValues(values, {**(edited or {}), **places}, set(values) - given)
+    places = {**(edited or {}), **places}
+    lists = {
+        path[:depth]: copy.deepcopy(_at(values, path[:depth]))
+        for path in templates
+        for depth, key in enumerate(path)
+        if isinstance(key, int)
+    }
+    return LateValues(values, places, lists, set(values) - given)
 
 
 def input_scale(img_scale: tuple[int, int], rho: float) -> tuple[int, int]:
@@ -217,11 +255,11 @@ def _derive(values: ConfigDict) -> None:
         values.input_scale = input_scale(values.img_scale, values.get("rho", 1.0))
         values.input_size = max(values.input_scale)
     if "classes" in values:
-        count = _count_classes(values.classes)
+        count = count_classes(values.classes)
         if values.setdefault("num_classes", count) != count:
-            raise _contradiction("num_classes", values.num_classes, count)
+            raise contradiction("num_classes", values.num_classes, count)
     if "ann_files" in values:
-        _check_paths(values)
+        check_paths(values)
         values.data_root = os.path.join(values.data_root, "")
         values.ann_paths = {
             split: os.path.join(values.data_root, file)
@@ -235,6 +273,11 @@ def _derive(values: ConfigDict) -> None:
         for name in ("max_epochs", "close_mosaic_epochs"):
             if not isinstance(values[name], int) or values[name] < 0:
                 raise InputError(f"{name} is {values[name]!r}: give a whole number")
+        interval = values.get("val_interval", 1)
+        if not isinstance(interval, int) or interval < 1:
+            raise InputError(
+                f"val_interval is {interval!r}: give a number of epochs, at least 1"
+            )
         values.switch_epoch = max(values.max_epochs - values.close_mosaic_epochs, 0)
     if "pretrained" in values:
         if not isinstance(values.pretrained, (str, type(None))):
@@ -268,78 +311,3 @@ def _replace(values: dict, filename: str | None) -> ConfigDict:
                 "set it, or remove what needs it"
             ) from None
     raise InputError(f"config {filename}: a ${{name}} stands for itself")
-
-
-def _count_classes(classes: Any) -> int:
-    if (
-        not isinstance(classes, (tuple, list))
-        or not classes
-        or not all(isinstance(name, str) for name in classes)
-    ):
-        raise InputError(
-            f"classes is {classes!r}: give the names in a tuple, such as ('cat', 'dog')"
-        )
-    twice = sorted({name for name in classes if list(classes).count(name) > 1})
-    if twice:
-        raise InputError(f"classes names {twice} more than once: remove the repetition")
-    return len(classes)
-
-
-def _check_paths(values: ConfigDict) -> None:
-    files = values.ann_files.values() if isinstance(values.ann_files, dict) else [None]
-    if not all(isinstance(path, str) for path in (values.data_root, *files)):
-        raise InputError(
-            f"data_root is {values.data_root!r} and ann_files is "
-            f"{values.ann_files!r}: give a folder, and a file for each of train, val "
-            "and test"
-        )
-    if isinstance(values.get("ignore_classes"), str):
-        raise InputError(
-            f"ignore_classes is {values.ignore_classes!r}: give the names in a tuple"
-        )
-
-
-def _check_dump(values: ConfigDict, filename: str | None) -> None:
-    """Refuse a dumped config in which a late value was changed in one place only.
-
-    Raises:
-        InputError: If a noted value differs from the config's.
-    """
-    for name, value in values.get(NOTES, {}).items():
-        if values.get(name) != value:
-            raise InputError(
-                f"config {filename} is a dump, with {name} = {value!r} in every "
-                f"place: set {name} = {values.get(name)!r} in a child of the config "
-                "that was dumped"
-            )
-
-
-def _check_classes(values: ConfigDict) -> None:
-    """Refuse a model or dataset whose classes disagree with ``classes``."""
-    if "num_classes" not in values:
-        return
-    model = values.get("model") or {}
-    model = model.get("module", model)  # test-time augmentation wraps it
-    for place in ("model", "model.bbox_head.head_module", "model.train_cfg.assigner"):
-        part = model
-        for key in place.split(".")[1:]:
-            part = part.get(key) or {}
-        if part.get("num_classes", values.num_classes) != values.num_classes:
-            raise _contradiction(
-                f"{place}.num_classes", part.num_classes, values.num_classes
-            )
-    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
-        dataset = (values.get(name) or {}).get("dataset", {})
-        classes = dataset.get("metainfo", {}).get("classes", values.classes)
-        if tuple(classes) != tuple(values.classes):
-            raise InputError(
-                f"{name}.dataset.metainfo.classes is {tuple(classes)} and classes is "
-                f"{tuple(values.classes)}: leave metainfo out, it follows from classes"
-            )
-
-
-def _contradiction(place: str, value: Any, count: int) -> InputError:
-    return InputError(
-        f"{place} is {value!r} and classes has {count} names: leave it out, it follows "
-        "from classes"
-    )

@@ -48,6 +48,19 @@ def decoded_size(source: Path | bytes) -> tuple[int, int]:
     return size
 
 
+def is_rotated(path: Path, size: tuple[int, int]) -> bool:
+    """Whether the EXIF data of a photo rotate it by 90 degrees, from a given size.
+
+    Args:
+        path (Path): A photo that OpenCV can decode.
+        size (tuple[int, int]): Width and height in pixels, without rotation.
+    """
+    if size[0] == size[1] or decoded_size(path) != size[::-1]:
+        return False
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    return cv2.imdecode(np.fromfile(path, np.uint8), flags).shape[1::-1] == size
+
+
 def _header_size(file: BinaryIO) -> tuple[int, int] | None:
     """Size from the header; None if only decoding tells it."""
     start = file.read(30)

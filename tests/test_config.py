@@ -255,6 +255,11 @@ def test_wrapped_model(child):
         ("ann_files = 'x.json'", "ann_files is 'x.json'"),
         ("ignore_classes = 'cow'", "ignore_classes is 'cow'"),
         ("max_epochs = 'a'", "max_epochs is 'a'"),
+        ("val_interval = 0", "val_interval is 0: give a number of epochs, at least 1"),
+        (
+            "custom_imports = dict(imports=['json'])",
+            'set imports = [*_base_.custom_imports["imports"], ...]',
+        ),
     ],
 )
 def test_contradictions_end_with_one_line(child, lines, words):
@@ -288,6 +293,18 @@ def test_misspelled_options(root, option, right):
     with wrong:
         load_config(path, options)
     with wrong:  # as tools of MMYOLO and MMDetection do
+        Config.fromfile(path).merge_from_dict(options)
+
+
+def test_options_below_a_placeholder(root):
+    path, options = (
+        root / "configs/yolo11_mnv1_n.py",
+        {"train_dataloader.dataset.pipeline.2.recent": 4},
+    )
+    words = "has train_pipeline there: set train_pipeline.2.recent"
+    with pytest.raises(InputError, match=words):
+        load_config(path, options)
+    with pytest.raises(InputError, match=words):
         Config.fromfile(path).merge_from_dict(options)
 
 
@@ -404,6 +421,23 @@ def test_edited_places_stay(digits_config):
     assert cfg.val_dataloader.dataset.data_root == "data/digits/"
     with pytest.raises(InputError, match="train_dataloader.dataset.data_root was cha"):
         cfg.data_root = "other/"
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_items_of_a_list_that_were_moved(digits_config, end):
+    """A hook in front of PipelineSwitchHook would keep an old switch_epoch."""
+    cfg, hook = digits_config, dict(type="ProfilerHook")
+    switch = [h["type"].endswith("SwitchHook") for h in cfg.custom_hooks].index(True)
+    cfg.custom_hooks.insert(len(cfg.custom_hooks) if end else 0, hook)
+    if end:
+        cfg.max_epochs = 10
+        assert cfg.custom_hooks[switch].switch_epoch == cfg.switch_epoch
+        cfg.custom_hooks = cfg.custom_hooks[:switch]
+        cfg.max_epochs = 20
+        return
+    words = rf"custom_hooks.{switch} was moved in its list"
+    with pytest.raises(InputError, match=words):
+        cfg.max_epochs = 10
 
 
 @pytest.mark.parametrize("place", ["model.bbox_head.head_module", "model"])

@@ -11,6 +11,7 @@ from .conversion import (
     Box,
     ConvertedSplit,
     Faults,
+    check_rotation,
     image_size,
     images_by_key,
     names_below,
@@ -140,13 +141,14 @@ def _read(
             path = Path(os.path.normpath(path))
             members = boxes[entry["id"]]
             images.append(AnnotatedImage(path, path.name, image_size(path), members))
-            _check_size(file, entry, images[-1].size)
+            _check_size(file, entry, images[-1])
     return images
 
 
-def _check_size(file: Path, entry: dict, size: tuple[int, int]) -> None:
-    given = entry.get("width"), entry.get("height")
-    if None not in given and tuple(map(int, given)) != size:
+def _check_size(file: Path, entry: dict, image: AnnotatedImage) -> None:
+    given, size = (entry.get("width"), entry.get("height")), image.size
+    if None not in given and given != size:
+        check_rotation(image.path, given, f"{file}, image {entry['id']}")
         raise InputError(
             f"{file}: {entry['file_name']} has {size[0]} x {size[1]} px, not "
             f"{given[0]} x {given[1]}: restore the photo that was annotated"

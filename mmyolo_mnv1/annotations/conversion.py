@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..errors import PREFIX, InputError
 from ..files import replacing, write_json
-from ..photos import decoded_size
+from ..photos import decoded_size, is_rotated
 from .coco import add_box, coco_dict, count_boxes
 
 T = TypeVar("T")
@@ -183,6 +183,25 @@ def image_size(source: Path | bytes, name: str = "") -> tuple[int, int]:
         raise InputError(
             f"{name or source} is not a readable image ({e}): replace it"
         ) from None
+
+
+def check_rotation(path: Path, size: tuple[int, int], location: object) -> None:
+    """Refuse annotations of a photo without the rotation of its EXIF data.
+
+    Args:
+        path (Path): The photo.
+        size (tuple[int, int]): Its width and height in pixels by the annotations.
+        location (object): Where they are, for the message.
+
+    Raises:
+        InputError: If OpenCV rotates the photo, and the size is that before it.
+    """
+    if is_rotated(path, size):
+        raise InputError(
+            f"{location}: {size[0]} x {size[1]} px, but the EXIF data of {path} rotate "
+            "it by 90 degrees: remove them (exiftool -Orientation= FILE), or annotate "
+            "the rotated photo"
+        )
 
 
 def images_by_key(

@@ -36,7 +36,7 @@ def _count(result: ConvertedSplit) -> dict[tuple[str, str], int]:
         ("images", "without boxes"): len(coco["images"]) - len(with_boxes),
         ("boxes", ""): sum(per_class.values()),
         **{("boxes", name): count for name, count in per_class.items()},
-        **({("ignored regions, for each class", ""): ignored} if ignored else {}),
+        **({("ignored regions", ""): ignored} if ignored else {}),
         ("boxes clipped to the image", ""): result.clipped,
         ("dropped", ""): len(result.dropped),
         **{("dropped", reason): count for reason, count in sorted(reasons.items())},

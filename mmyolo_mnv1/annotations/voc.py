@@ -17,6 +17,7 @@ from .conversion import (
     ConvertedSplit,
     Faults,
     check_annotated_once,
+    check_rotation,
     choose_classes,
     image_size,
     images_by_key,
@@ -220,9 +221,11 @@ class _VocFolder:
 
     def read(self, xml: Path, faults: Faults) -> AnnotatedImage:
         """Read an XML file and the size of its photo."""
-        boxes, filename = _read_xml(xml, faults)
+        boxes, filename, size = _read_xml(xml, faults)
         path = self._find_photo(xml, filename)
-        return AnnotatedImage(path, path.name, image_size(path), boxes)
+        image = AnnotatedImage(path, path.name, image_size(path), boxes)
+        check_rotation(path, size, xml)
+        return image
 
     def _find_photo(self, xml: Path, filename: str) -> Path:
         parts = xml.parent.relative_to(self.src).parts
@@ -267,8 +270,8 @@ class _VocFolder:
         return self.files.notes() + ([count_and_list(label, unused)] if unused else [])
 
 
-def _read_xml(path: Path, faults: Faults) -> tuple[list[Box], str]:
-    """Boxes, and the file name of the photo."""
+def _read_xml(path: Path, faults: Faults) -> tuple[list[Box], str, tuple[int, int]]:
+    """Boxes, and the name and the size of the photo; its size is (0, 0) if unclear."""
     try:
         root = _parse(path)
     except OSError:
@@ -290,7 +293,11 @@ def _read_xml(path: Path, faults: Faults) -> tuple[list[Box], str]:
         with faults.collect():
             boxes.append(_read_object(path, obj))
     filename = (root.findtext("filename") or "").strip().replace("\\", "/")
-    return boxes, filename.rpartition("/")[2]
+    try:
+        size = tuple(int(root.findtext(f"size/{tag}")) for tag in ("width", "height"))
+    except (TypeError, ValueError):
+        size = 0, 0
+    return boxes, filename.rpartition("/")[2], size
 
 
 def _parse(path: Path) -> ElementTree.Element:
@@ -328,7 +335,7 @@ def _read_object(path: Path, obj: ElementTree.Element) -> Box:
                 "give a number of pixels"
             ) from None
     difficult = (obj.findtext("difficult") or "0").strip() == "1"
-    return Box(name, tuple(corners), location, dict(ignore=int(difficult)))
+    return Box(name, tuple(corners), location, dict(iscrowd=int(difficult)))
 
 
 def _group(pairs: Iterable[tuple[T, Path]]) -> dict[T, list[Path]]:

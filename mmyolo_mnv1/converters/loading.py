@@ -110,7 +110,8 @@ def load_weights(model: nn.Module, checkpoint: str | Path, cfg: Config) -> None:
 
     Raises:
         InputError: If a tensor is missing, unknown or of another shape, or if the
-            weights were trained with another activation, BN or preprocessing.
+            weights were trained with another activation, BN or preprocessing, or
+            another order of classes.
     """
     loaded = load(checkpoint)
     tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
@@ -118,7 +119,7 @@ def load_weights(model: nn.Module, checkpoint: str | Path, cfg: Config) -> None:
         raise InputError(f"{checkpoint} holds no state dict: give a checkpoint")
     tensors = {name.removeprefix("module."): t for name, t in tensors.items()}
     _, problem = compare_tensors(tensors, model.state_dict())
-    problem = problem or difference(loaded, cfg.model)
+    problem = problem or difference(loaded, cfg.model) or other_order(loaded, cfg)
     if problem:
         raise InputError(f"checkpoint {checkpoint} is not of {cfg.filename}: {problem}")
     model.load_state_dict(tensors)
@@ -143,6 +144,32 @@ def difference(checkpoint: Any, model_cfg: dict) -> str:
         f"{name} was {given[name]} in their training and is {own[name]} here"
         for name in given
         if name in own and own[name] != given[name]
+    )
+
+
+def class_names(checkpoint: Any) -> tuple[str, ...]:
+    """Class names that a checkpoint's detector was trained with; empty if unknown."""
+    meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
+    dataset = meta.get("dataset_meta") if isinstance(meta, dict) else None
+    return tuple((dataset or {}).get("classes") or ())
+
+
+def other_order(checkpoint: Any, cfg: Config) -> str:
+    """Compare the order of class names of a checkpoint with that of a config.
+
+    Args:
+        checkpoint (Any): See :func:`class_names`.
+        cfg (Config): Its ``classes``, if it has any.
+
+    Returns:
+        str: One line if both have the same names in another order; otherwise empty.
+    """
+    given, own = class_names(checkpoint), tuple(cfg.get("classes") or ())
+    if given == own or sorted(given) != sorted(own):
+        return ""
+    return (
+        f"its classes are {given}, those of the config {own}: set classes = {given}, "
+        "and order the categories of the annotation file in the same way"
     )
 
 

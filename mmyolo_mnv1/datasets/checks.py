@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 from PIL import Image
 
 from ..coco_file import count_items
@@ -50,7 +52,8 @@ def check_classes(
     if ordered != list(classes):
         return (
             f"its categories stand in another order than classes: set classes = "
-            f"{tuple(ordered)}"
+            f"{tuple(ordered)}, or to test a detector trained with the present ones, "
+            "order the categories"
         )
     return ""
 
@@ -141,6 +144,26 @@ def find_wrong_sizes(images: Iterable[dict]) -> dict[str, str]:
     return wrong
 
 
+def find_undecodable(paths: Iterable[str]) -> list[str]:
+    """Find images that OpenCV cannot decode.
+
+    JPEG files are not decoded: OpenCV decodes any whose header is whole.
+
+    Args:
+        paths (Iterable[str]): Local paths of images.
+    """
+    others = [p for p in paths if not p.lower().endswith((".jpg", ".jpeg"))]
+    return [path for path in others if not is_decodable(path)]
+
+
+def is_decodable(path: str) -> bool:
+    """Whether OpenCV can decode an image."""
+    try:
+        return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) is not None
+    except (OSError, cv2.error):  # an empty file, or more pixels than OpenCV's limit
+        return False
+
+
 def describe_bad_images(bad: dict[str, str]) -> str:
     """Number of images with each problem, and the first three, in one line."""
     return "; ".join(
@@ -166,6 +189,8 @@ def _is_complete(path: str) -> bool:
     try:  # cameras append more than TAIL_BYTES to some images: decode the file
         with Image.open(path) as image:
             image.load()
+    except Image.DecompressionBombError:  # too large for Pillow, not for OpenCV
+        return is_decodable(path)
     except (OSError, SyntaxError, ValueError):
         return False
     return True

@@ -15,14 +15,15 @@ from mmyolo.registry import DATASETS
 
 from ..coco_file import number_annotations, read_coco
 from ..errors import InputError
-from ..photos import decoded_size
 from .checks import (
     check_classes,
     check_policy,
     describe_bad_images,
     find_bad_boxes,
     find_bad_images,
+    find_undecodable,
     find_wrong_sizes,
+    is_decodable,
 )
 
 HOW_TO_GET_COCO = (
@@ -149,12 +150,9 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
             raise
         except Exception:
             path = self.get_data_info(idx)["img_path"]
-            try:
-                decoded_size(Path(path))
-            except (OSError, ValueError) as e:
+            if not is_decodable(path):
                 raise InputError(
-                    f"{path} cannot be decoded ({e}): restore it, or take it off the "
-                    "list"
+                    f"{path} cannot be decoded: restore it, or take it off the list"
                 ) from None
             raise
 
@@ -166,6 +164,10 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
         """
         bad = find_bad_images(info["img_path"] for info in data_list)
         bad |= find_wrong_sizes(i for i in data_list if i["img_path"] not in bad)
+        if self.test_mode and self.on_bad_image == "skip":
+            # The training pipeline replaces such images; evaluation has no others.
+            paths = [i["img_path"] for i in data_list if i["img_path"] not in bad]
+            bad |= dict.fromkeys(find_undecodable(paths), "not decodable")
         if not bad:
             return data_list
         problems = f"images listed in {self.ann_file}: {describe_bad_images(bad)}"

@@ -138,5 +138,8 @@ class SafeCheckpointHook(CheckpointHook):
             )
 
     def _remove(self, path: str) -> None:
-        if is_main_process() and self.file_backend.isfile(path):
+        """Remove a checkpoint, unless it is of another run that this one resumed."""
+        folder = os.path.abspath(os.path.dirname(path))
+        is_own = "://" in path or folder == os.path.abspath(self.out_dir)
+        if is_own and is_main_process() and self.file_backend.isfile(path):
             self.file_backend.remove(path)

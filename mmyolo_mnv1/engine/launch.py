@@ -122,7 +122,7 @@ def test_detector(cfg: Config, args: argparse.Namespace) -> None:
     if args.show or args.show_dir:
         trigger_visualization_hook(cfg, args)
     if args.json_prefix:
-        cfg.test_evaluator.update(format_only=True, outfile_prefix=args.json_prefix)
+        _write_json_only(cfg, args.json_prefix)
     if args.tta:
         _enable_tta(cfg)
     runner = RUNNERS.build(cfg)
@@ -148,6 +148,24 @@ def _enable_amp(cfg: Config) -> None:
         raise InputError(
             f"--amp: optim_wrapper.type is {wrapper}: it goes with OptimWrapper"
         )
+
+
+def _write_json_only(cfg: Config, prefix: str) -> None:
+    """Make COCO metrics write the detections and compute nothing.
+
+    The files of a second metric get the suffix ``_2``.
+
+    Raises:
+        InputError: If the config has none.
+    """
+    metrics = cfg.test_evaluator
+    metrics = [metrics] if isinstance(metrics, dict) else metrics
+    metrics = [m for m in metrics if "Coco" in str(m.get("type"))]
+    if not metrics:
+        raise InputError("--json-prefix: test_evaluator has no COCO metric: add one")
+    for number, metric in enumerate(metrics, 1):
+        suffix = f"_{number}" if number > 1 else ""
+        metric.update(format_only=True, outfile_prefix=f"{prefix}{suffix}")
 
 
 def _enable_tta(cfg: Config) -> None:

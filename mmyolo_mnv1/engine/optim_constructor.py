@@ -4,6 +4,8 @@ from mmengine.optim import DefaultOptimWrapperConstructor
 from mmyolo.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
+from ..errors import InputError
+
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
@@ -18,6 +20,19 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         optim_wrapper_cfg (dict): See the parent.
         paramwise_cfg (dict, optional): See the parent. Defaults to None.
     """
+
+    def _validate_cfg(self) -> None:
+        """Check the options.
+
+        Raises:
+            InputError: If ``paramwise_cfg`` needs a weight decay that is not set.
+        """
+        if self.base_wd is None and "decay_mult" in str(self.paramwise_cfg):
+            raise InputError(
+                "optim_wrapper.paramwise_cfg multiplies the weight decay: set "
+                "optim_wrapper.optimizer.weight_decay, 0 for none"
+            )
+        super()._validate_cfg()
 
     def add_params(
         self, params: list[dict], module: nn.Module, prefix: str = "", **kwargs

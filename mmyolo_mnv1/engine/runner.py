@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from ..config import resolve
 from ..converters.fit import fit_to_detector
-from ..converters.loading import difference
+from ..converters.loading import class_names, difference, other_order
 from ..converters.mmengine_loader import checkpoint_loaders
 from ..datasets import memory
 from ..errors import InputError
@@ -182,11 +182,21 @@ class YOLO11Runner(Runner):
         model = self.cfg.model
         model = model.get("module", model)
         changed = difference(checkpoint, model)
-        if changed and (self._resuming or self._testing):
-            raise InputError(f"{address} is not of {self.cfg.filename}: {changed}")
-        if changed:
+        if self._resuming or self._testing:
+            changed = changed or other_order(checkpoint, self.cfg)
+            if changed:
+                raise InputError(f"{address} is not of {self.cfg.filename}: {changed}")
+            self._warn_of_other_classes(checkpoint, address)
+        elif changed:
             self.logger.warning(f"{address}: {changed}")
         return fit_to_detector(checkpoint, self._detector, model, address)
+
+    def _warn_of_other_classes(self, checkpoint: Any, address: str) -> None:
+        given, own = class_names(checkpoint), tuple(self.cfg.get("classes") or ())
+        if given and own and given != own:
+            self.logger.warning(
+                f"{address} was trained for classes {given}, the config has {own}"
+            )
 
     @property
     def _detector(self) -> nn.Module:
@@ -323,6 +333,7 @@ class YOLO11Runner(Runner):
         self._resuming = True
         try:
             super().resume(filename, *args, **kwargs)
+            _check_resumed(self.optim_wrapper)
         except KeyError as e:
             raise InputError(
                 f"{filename} has no {e}: training cannot go on from it; give it as "
@@ -388,6 +399,21 @@ class YOLO11Runner(Runner):
                 "start with the weights that match"
             )
         print_log(message, logger="current", level=logging.WARNING)
+
+
+def _check_resumed(optim_wrapper: Any) -> None:
+    """Compare the options of resumed parameter groups with those of the optimizer.
+
+    Raises:
+        ValueError: If one is missing, because another type of optimizer wrote them.
+    """
+    optimizer = getattr(optim_wrapper, "optimizer", None)
+    for group in getattr(optimizer, "param_groups", ()):
+        if missing := sorted(set(optimizer.defaults) - set(group)):
+            raise ValueError(
+                f"the state of its optimizer has no {', '.join(missing)}, which "
+                f"{type(optimizer).__name__} needs"
+            )
 
 
 def _check_archive(path: Path) -> None:

@@ -5,7 +5,7 @@ import shutil
 
 import cv2
 import pytest
-from mmyolo.registry import DATASETS
+from mmyolo.registry import DATASETS, TRANSFORMS
 
 from mmyolo_mnv1.datasets import CheckedCocoMetric
 from mmyolo_mnv1.datasets.checks import find_bad_boxes
@@ -198,6 +198,14 @@ def test_format_is_detected_by_content(copy, form):
         refused(copy, "1 truncated", "000001.jpg")
 
 
+def test_photo_too_large_for_pillow(copy, monkeypatch):
+    """200 megapixels with a trailer; OpenCV's limit is higher."""
+    path = copy / "train" / "000001.jpg"
+    path.write_bytes(path.read_bytes() + b"trailer" * 60)
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 10)
+    assert len(load(copy)) == 16
+
+
 def test_crowds_alone_do_not_count(copy):
     edit(copy, lambda d: [a.update(iscrowd=1) for a in d["annotations"]])
     refused(copy, "no box", "iscrowd 0")
@@ -236,6 +244,32 @@ def test_photos_to_test_on_need_no_boxes(copy, key):
 def test_fields_missing_or_wrong(copy, change, words):
     edit(copy, change)
     refused(copy, words, "train.json")
+
+
+def test_empty_category_with_the_name_of_another(copy):
+    """Roboflow's category 0 has the name of the project."""
+    expected = [info["instances"] for info in load(copy)]
+    edit(copy, lambda d: d["categories"].insert(0, dict(id=0, name="3")))
+    assert [info["instances"] for info in load(copy)] == expected
+
+
+@pytest.mark.parametrize("policy", ["stop", "skip"])
+def test_held_out_image_that_cannot_be_decoded(copy, policy):
+    """The header is whole, the pixels are not."""
+    path = copy / "train" / "000001.jpg"
+    _, content = cv2.imencode(".webp", cv2.imread(str(path)))
+    path = path.rename(path.with_suffix(".webp"))
+    path.write_bytes(content.tobytes()[:700])
+    edit(copy, lambda d: d["images"][1].update(file_name=path.name))
+    pipeline = [dict(type="LoadImageFromFile")]
+    options = dict(test_mode=True, on_bad_image=policy)
+    dataset = load(copy, **options)
+    if policy == "skip":
+        assert len(dataset) == 15
+        return
+    dataset.pipeline.transforms.append(TRANSFORMS.build(*pipeline))
+    with pytest.raises(InputError, match="000001.webp cannot be decoded: restore it"):
+        dataset[1]
 
 
 def test_verification_can_be_switched_off(copy):

@@ -95,6 +95,12 @@ def test_bad_images(photo, tmp_path, content, caplog):
         load(path, on_bad_image="ignore")
 
 
+@pytest.mark.parametrize("size", [-1, float("inf")])
+def test_size_of_the_cache(size):
+    with pytest.raises(InputError, match="image_cache_gb in a config"):
+        LoadResized(SCALE, cache_gb=size)
+
+
 def dataset_of(root, digits, **options):
     cfg = load_config(
         root / "configs/yolo11_mnv1_n_digits.py",

@@ -79,6 +79,14 @@ FAST_LOAD = [
 ]
 
 
+@pytest.mark.parametrize("zoom", [(1.5, 0.5), (0, 1)])
+def test_zoom_is_checked(zoom):
+    with pytest.raises(InputError, match="scaling_ratio_range is .*smallest zoom"):
+        TRANSFORMS.build(
+            dict(type="LetterboxAffine", img_scale=(64, 64), scaling_ratio_range=zoom)
+        )
+
+
 @pytest.mark.parametrize("angle", [0.0, 20.0])
 @pytest.mark.parametrize("load", [LOAD, FAST_LOAD], ids=["plain", "cached"])
 def test_mosaic_affine_is_mmyolos_chain(root, digits, load, angle):

@@ -347,7 +347,7 @@ def test_checkpoint_of_another_config(model, root, tool, tmp_path):
 def test_refuses_configs(model, root, tmp_path):
     config, weights = model
     for options, words in (
-        ({"model.test_cfg.nms.type": "soft_nms"}, "model.test_cfg: only nms"),
+        ({"model.test_cfg.nms.type": "soft_nms"}, "test_cfg.nms is .*give type='nms'"),
         ({"test_dataloader.dataset.pipeline": []}, "has no Letterbox"),
     ):
         with pytest.raises(InputError, match=words):

@@ -136,6 +136,23 @@ def test_test_time_augmentation_to_json(root, config, checkpoint, python, tmp_pa
     assert {box["image_id"] for box in boxes} == set(range(1, 7))
 
 
+def test_json_of_several_metrics(config, built, checkpoint):
+    args = SimpleNamespace(
+        **dict(checkpoint=str(checkpoint), out=None, json_prefix="found", tta=False),
+        **dict(show=False, show_dir=None),
+    )
+    cfg = load_config(config)
+    coco = dict(type="mmyolo.CheckedCocoMetric")
+    cfg.test_evaluator = [dict(coco), dict(type="VOCMetric"), dict(coco)]
+    launch.test_detector(cfg, args)
+    first, other, second = built[-1].test_evaluator
+    assert first.format_only and first.outfile_prefix == "found"
+    assert second.outfile_prefix == "found_2" and "format_only" not in other
+    cfg.test_evaluator = [other]
+    with pytest.raises(InputError, match="test_evaluator has no COCO metric: add one"):
+        launch.test_detector(cfg, args)
+
+
 def test_bad_arguments_of_test_end_with_one_line(config, built, checkpoint, tmp_path):
     args = SimpleNamespace(
         **dict(checkpoint=str(checkpoint), out=None, json_prefix=None, tta=False),

@@ -6,6 +6,7 @@ from mmyolo.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
 from mmyolo_mnv1.engine import GroupedOptimWrapperConstructor
+from mmyolo_mnv1.errors import InputError
 
 OPTIONS = {
     "weights": dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
@@ -44,6 +45,13 @@ def test_options_are_those_of_the_parent(paramwise):
     distinct = {repr(sorted(options.items())) for options in found_options.values()}
     # MMEngine adds an empty group with the base options.
     assert len(found.param_groups) <= len(distinct) + 1
+
+
+@pytest.mark.parametrize("paramwise", OPTIONS.values(), ids=OPTIONS)
+def test_optimizer_without_weight_decay(paramwise):
+    cfg = dict(optimizer=dict(type="SGD", lr=0.002))
+    with pytest.raises(InputError, match="set optim_wrapper.optimizer.weight_decay"):
+        GroupedOptimWrapperConstructor(cfg, paramwise)
 
 
 def test_is_registered():

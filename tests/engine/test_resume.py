@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.fileio import LocalBackend
 from mmengine.logging import MMLogger
 from mmyolo.registry import RUNNERS
 
 from mmyolo_mnv1.config import load_config
+from mmyolo_mnv1.engine import SafeCheckpointHook
 from mmyolo_mnv1.errors import InputError
 from tests.helpers.small_runs import write_config
 
@@ -146,6 +148,26 @@ def test_other_parameter_groups(config, work_dir):
     options = {"optim_wrapper.constructor": "DefaultOptimWrapperConstructor"}
     with pytest.raises(InputError, match="parameter groups.*: resume with the optim_w"):
         train(config, work_dir, max_epochs=3, **options)
+
+
+def test_other_optimizer(config, work_dir):
+    sgd = dict(_delete_=True, type="SGD", lr=0.01, momentum=0.9, weight_decay=0.0)
+    options = {"optim_wrapper.optimizer": sgd}
+    words = "epoch_2.pth: the state of its optimizer has no dampening, .*which SGD need"
+    with pytest.raises(InputError, match=words):
+        train(config, work_dir, max_epochs=3, **options)
+
+
+def test_checkpoints_of_another_run_stay(tmp_path):
+    """The best checkpoint may be of the run that was resumed."""
+    hook = SafeCheckpointHook(interval=1)
+    hook.out_dir, hook.file_backend = str(tmp_path / "new"), LocalBackend()
+    for name in ("new", "old"):
+        path = tmp_path / name / "best_epoch_1.pth"
+        path.parent.mkdir()
+        path.touch()
+        hook._remove(str(path))
+    assert [p.parent.name for p in tmp_path.rglob("*.pth")] == ["old"]
 
 
 def test_moved_work_directory(config, finished, tmp_path):

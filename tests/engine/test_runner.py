@@ -60,6 +60,26 @@ def test_part_that_fits_is_counted(runner, tmp_path, monkeypatch):
     assert "\n" not in line
 
 
+def test_classes_of_the_checkpoint(runner, tmp_path, monkeypatch):
+    """Another order is refused, other names are a warning."""
+    lines = []
+    monkeypatch.setattr(runner.logger, "warning", lines.append)
+    runner._testing = True
+    digits = tuple("0123456789")
+    weights = runner.model.state_dict()
+    for classes in (digits, digits[::-1], tuple("abcdefghij")):
+        meta = dict(dataset_meta=dict(classes=classes))
+        torch.save(dict(state_dict=weights, meta=meta), tmp_path / "x.pth")
+        if classes == digits[::-1]:
+            words = "x.pth is not of .*digits.py: its classes are .*set classes = .'9'"
+            with pytest.raises(InputError, match=words):
+                runner.load_checkpoint(str(tmp_path / "x.pth"))
+        else:
+            runner.load_checkpoint(str(tmp_path / "x.pth"))
+    (line,) = lines
+    assert "x.pth was trained for classes ('a', 'b'," in line
+
+
 @pytest.mark.parametrize("weights", [{}, {"fc.weight": torch.ones(2)}])
 def test_nothing_that_fits_is_refused(runner, tmp_path, weights):
     torch.save(dict(state_dict=weights), tmp_path / "x.pth")
@@ -139,6 +159,10 @@ def test_tta_merges_views(root):
     assert found.scores.tolist() == pytest.approx([0.9, 0.5])
     assert found.labels.tolist() == [1, 2]
     assert found.bboxes.tolist() == [[10, 10, 20, 20]] * 2
+    model.tta_cfg["nms"]["class_agnostic"] = True
+    straight = view([[10.0, 10, 20, 20, 0.6, 1], [10, 10, 20, 20, 0.5, 2]], flip=False)
+    (merged,) = model.merge_preds([[straight]])
+    assert merged.pred_instances.labels.tolist() == [1]
 
 
 def test_tta_of_nothing(root):

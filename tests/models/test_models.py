@@ -208,6 +208,14 @@ def test_unknown_size_ends_with_one_line(root):
         load_config(root / "configs/yolo11_mnv1_t30.py", {"size": "t3"})
 
 
+def test_unknown_backbone_ends_with_one_line(root):
+    words = "model.backbone.type is 'mmyolo.Mobile', which is not registered"
+    options = {"model.backbone.type": "mmyolo.Mobile"}
+    cfg = load_config(root / "configs/yolo11_mnv1_n.py", options)
+    with pytest.raises(InputError, match=words):
+        MODELS.build(cfg.model)
+
+
 def test_divisor():
     """Channels of alpha are rounded to multiples of 8, or of another divisor."""
     assert MobileNetV1(0.25).stem.conv.out_channels == 8
@@ -243,6 +251,14 @@ def test_nms_is_torchvisions(root, monkeypatch):
     kept = head._bbox_post_process(results, cfg)
     assert kept.scores.tolist() == pytest.approx([0.9, 0.7])
     assert kept.labels.tolist() == [0, 1]
+    cfg.nms.class_agnostic = True
+    assert head._bbox_post_process(results, cfg).scores.tolist() == pytest.approx(
+        [0.9, 0.3]
+    )
+    for change in (dict(type="soft_nms"), dict(min_score=0.1)):
+        other = ConfigDict(cfg, nms=dict(cfg.nms, **change))
+        with pytest.raises(InputError, match="test_cfg.nms is .*class_agnostic=True"):
+            head._bbox_post_process(results, other)
 
 
 @pytest.mark.gpu

@@ -171,12 +171,14 @@ test_dataloader = dict(
 val_evaluator = dict(
     type="mmyolo.CheckedCocoMetric",
     ann_file="${ann_paths.val}",
+    ignore_classes="${ignore_classes}",
     metric="bbox",
     proposal_nums=(100, 1, 10),
 )
 test_evaluator = dict(
     type="mmyolo.CheckedCocoMetric",
     ann_file="${ann_paths.test}",
+    ignore_classes="${ignore_classes}",
     metric="bbox",
     proposal_nums=(100, 1, 10),
 )

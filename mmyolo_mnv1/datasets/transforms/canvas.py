@@ -9,6 +9,7 @@ import numpy as np
 from mmdet.structures.bbox import BaseBoxes
 from mmyolo.datasets.transforms import YOLOv5RandomAffine
 
+from ...errors import InputError
 from .warp import Crop, warp_into
 
 
@@ -40,6 +41,9 @@ class CanvasCrop:
         size (tuple[int, int]): Width and height of the result in pixels.
         pad_val (float): Grey level outside the images.
         affine (dict): Arguments of ``YOLOv5RandomAffine``.
+
+    Raises:
+        InputError: If ``scaling_ratio_range`` is not ascending, or not above 0.
     """
 
     def __init__(
@@ -48,6 +52,12 @@ class CanvasCrop:
         self.canvas = canvas
         self.size = size
         self.pad_val = pad_val
+        smallest, largest = affine.get("scaling_ratio_range", (0.5, 1.5))
+        if not 0 < smallest <= largest:
+            raise InputError(
+                f"scaling_ratio_range is ({smallest}, {largest}): give the smallest "
+                "zoom, above 0, then the largest"
+            )
         self.affine = YOLOv5RandomAffine(**affine)
 
     def __call__(

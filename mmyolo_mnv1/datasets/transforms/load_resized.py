@@ -1,6 +1,7 @@
 """Load training images at the input size, from memory after the first epoch."""
 
 import logging
+import math
 
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
@@ -39,7 +40,7 @@ class LoadResized(BaseTransform):
         load (dict): Arguments of ``LoadImageFromFile``. Defaults to none.
 
     Raises:
-        InputError: If ``img_scale`` or ``on_bad_image`` is out of range.
+        InputError: If ``img_scale``, ``cache_gb`` or ``on_bad_image`` is out of range.
     """
 
     def __init__(
@@ -52,6 +53,10 @@ class LoadResized(BaseTransform):
         self.scale = input_scale(img_scale, 1)
         self.on_bad_image = check_policy(on_bad_image)
         self.load = LoadImageFromFile(**load)
+        if not 0 <= cache_gb < math.inf:
+            raise InputError(
+                f"cache_gb (image_cache_gb in a config) is {cache_gb!r}: give 0 or more"
+            )
         self.cache = shared_image_cache(int(cache_gb * 1e9))
         self.skipped: set[str] = set()
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from ...config import input_shape
 from ...errors import InputError, check_sides
+from ...models.nms import check_nms
 from ..runtime.metadata import NMS, Metadata, Preprocessing
 from .network import DetectorNetwork
 
@@ -73,10 +74,11 @@ def _read_nms(cfg: Config, head: nn.Module) -> NMS:
     test = head.test_cfg
     is_free = getattr(head, "nms_free", False)
     nms = dict(iou_threshold=1.0) if is_free else test.nms  # no IoU exceeds 1
-    if nms.get("type", "nms") != "nms" or test.get("min_bbox_size", -1) >= 0:
+    check_nms(nms)
+    if test.get("min_bbox_size", -1) >= 0:
         raise InputError(
-            f"config {cfg.filename}: model.test_cfg: only nms=dict(type='nms') is "
-            "exported, without min_bbox_size"
+            f"config {cfg.filename}: model.test_cfg.min_bbox_size is not exported: "
+            "leave it out"
         )
     return NMS(
         score_threshold=float(test.score_thr),

@@ -16,9 +16,9 @@ from mmengine.structures import InstanceData
 from mmyolo.models.dense_heads import YOLOv8Head, YOLOv8HeadModule
 from mmyolo.registry import MODELS
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from ..layers.conv import TORCH_CONV_INIT, conv3x3
+from ..nms import suppress
 from ..scales import get_scale
 from .peaks import peak_scores
 
@@ -96,8 +96,7 @@ class YOLO11Head(YOLOv8Head):
     The loss is YOLOv8's (reference: ultralytics 8.3 ``utils/loss.py``), computed on the
     rows of an :class:`.Assignment`: only their priors are decoded with a gradient, and
     no step waits for the GPU.
-    Post-processing is YOLOv8's with torchvision's NMS, because mmcv's fails on CUDA
-    tensors if mmcv was compiled without CUDA.
+    Post-processing is YOLOv8's with :func:`.suppress` as NMS.
     """
 
     @property
@@ -203,10 +202,10 @@ class YOLO11Head(YOLOv8Head):
         with_nms: bool = True,
         img_meta: dict | None = None,
     ) -> InstanceData:
-        """Rescale boxes and apply NMS within each class, unless ``cfg.nms`` is None.
+        """Rescale boxes and apply NMS, unless ``cfg.nms`` is None.
 
-        Arguments are the parent's; ``cfg`` needs ``nms.iou_threshold``, or
-        None as ``nms``, and ``max_per_img``.
+        Arguments are the parent's; ``cfg`` needs ``max_per_img`` and ``nms``, see
+        :func:`.suppress`, or None as ``nms``.
 
         Returns:
             InstanceData: At most ``max_per_img`` instances in descending score order.
@@ -217,10 +216,8 @@ class YOLO11Head(YOLOv8Head):
         if not with_nms:
             return results
         if cfg.nms is not None:
-            keep = batched_nms(
-                results.bboxes, results.scores, results.labels, cfg.nms.iou_threshold
-            )
-            results = results[keep]
+            found = results.bboxes, results.scores, results.labels
+            results = results[suppress(*found, cfg.nms)]
         return results[: cfg.max_per_img]
 
 

@@ -5,17 +5,16 @@ from mmdet.models import DetTTAModel
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from mmyolo.registry import MODELS
-from torchvision.ops import batched_nms
+
+from ..nms import suppress
 
 
 @MODELS.register_module()
 class YOLO11TTAModel(DetTTAModel):
-    """MMDetection's test-time augmentation with torchvision's NMS.
-
-    mmcv's NMS fails on CUDA tensors if mmcv was compiled without CUDA.
+    """MMDetection's test-time augmentation with :func:`.suppress` as NMS.
 
     Args:
-        tta_cfg (dict): ``nms.iou_threshold`` and ``max_per_img``.
+        tta_cfg (dict): ``nms``, see :func:`.suppress`, and ``max_per_img``.
         kwargs: See :class:`mmdet.models.DetTTAModel`.
     """
 
@@ -33,7 +32,7 @@ class YOLO11TTAModel(DetTTAModel):
             [sample.metainfo for sample in data_samples],
         )
         labels = torch.cat([view.labels for view in views])
-        keep = batched_nms(boxes, scores, labels, self.tta_cfg["nms"]["iou_threshold"])
+        keep = suppress(boxes, scores, labels, self.tta_cfg["nms"])
         keep = keep[: self.tta_cfg["max_per_img"]]
         merged = data_samples[0]
         merged.pred_instances = InstanceData(

@@ -43,8 +43,8 @@ class YOLO11Detector(YOLODetector):
         kwargs: See :class:`mmyolo.models.detectors.YOLODetector`.
 
     Raises:
-        InputError: If the scale is unknown, two places set different values, or the
-            backbone's maps do not have strides 8, 16 and 32.
+        InputError: If the scale or the backbone is unknown, two places set different
+            values, or the backbone's maps do not have strides 8, 16 and 32.
     """
 
     def __init__(
@@ -65,7 +65,13 @@ class YOLO11Detector(YOLODetector):
         head_module = bbox_head["head_module"]
         module = {"bbox_head.head_module": head_module}
         scaled = {"neck": neck, **module}
-        if "scale" in inspect.signature(MODELS.get(backbone["type"])).parameters:
+        backbone_class = MODELS.get(backbone["type"])
+        if backbone_class is None:
+            raise InputError(
+                f"model.backbone.type is {backbone['type']!r}, which is not "
+                "registered: correct the name, or add its module to custom_imports"
+            )
+        if "scale" in inspect.signature(backbone_class).parameters:
             scaled["backbone"] = backbone
         _share("scale", scale, "m", scaled)
         if train_cfg:

@@ -49,8 +49,12 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
 
 
 def temporary_path(path: Path) -> Path:
-    """Name of the temporary file of :func:`replacing`; it keeps the suffix."""
-    return path.with_name(f".{path.stem}.tmp{path.suffix}")
+    """Name of the temporary file of :func:`replacing`; it keeps the suffix.
+
+    Names are limited to 255 bytes in most file systems.
+    """
+    stem = os.fsdecode(os.fsencode(path.stem)[: 250 - len(os.fsencode(path.suffix))])
+    return path.with_name(f".{stem}.tmp{path.suffix}")
 
 
 @contextmanager

@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         classes=args.classes,
         class_agnostic=args.agnostic,
     )
-    if args.tile:
+    if args.tile is not None:
         detector = TiledDetector(detector, args.tile, args.overlap)
     if args.eval:
         print(evaluate(detector, args.source, args.eval))

@@ -4,7 +4,6 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -148,10 +147,10 @@ def measure(watched: Watched, kind: str, score: float, **settings: float) -> dic
 
 def _write_mot(folder: Path, tracks: Iterable[Detections]) -> Path:
     image = np.zeros((1, 1, 3), np.uint8)
-    with ExitStack() as files:
-        writer = MotWriter(folder, (), files, True)
+    writer = MotWriter(folder, (), tracked=True)
+    with writer.files:
         for number, detections in enumerate(tracks, 1):
-            writer.write(Frame("", image, "clip", FPS, number), detections)
+            writer.add(Frame("", image, "clip", FPS, number), detections)
     path = folder / "tracks/clip.txt"
     if folder.name == TRUTH:  # its class has to be 1, of persons
         path.write_text(path.read_text().replace("-1,-1,-1", "1,1,1"))

@@ -30,7 +30,8 @@ class GroundTruth:
         coco (COCO): Its content, indexed.
         classes (tuple[str, ...]): Class names by label.
         cat_ids (list[int]): Category ids by label.
-        image_paths (dict[int, str]): Image files by image id.
+        image_paths (dict[int, str]): Image files by image id, without those that the
+            dataset leaves out.
     """
 
     ann_file: str
@@ -61,18 +62,19 @@ def load_truth(cfg: Config) -> GroundTruth:
             "use CheckedCocoDataset"
         )
     coco = CheckedCOCO(dataset.ann_file, quiet=True)
-    if not coco.getAnnIds(catIds=dataset.cat_ids, iscrowd=False):
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    image_paths = {info["img_id"]: info["img_path"] for info in infos}
+    if not coco.getAnnIds([*image_paths], dataset.cat_ids, iscrowd=False):
         raise InputError(
             f"annotation file {dataset.ann_file} has no box but crowds (iscrowd): "
             "add objects to find"
         )
-    infos = map(dataset.get_data_info, range(len(dataset)))
     return GroundTruth(
         dataset.ann_file,
         coco,
         tuple(dataset.metainfo["classes"]),
         dataset.cat_ids,
-        {info["img_id"]: info["img_path"] for info in infos},
+        image_paths,
     )
 
 
@@ -98,6 +100,7 @@ def detect(cfg: Config, checkpoint: str | Path, ann_file: str) -> list[dict]:
         cfg.test_evaluator = dict(
             type="mmyolo.CheckedCocoMetric",
             ann_file=ann_file,
+            ignore_classes=cfg.get("ignore_classes", ()),
             format_only=True,
             outfile_prefix=f"{folder}/detections",
         )

@@ -71,6 +71,7 @@ def match(truth: GroundTruth, detections: COCO, iou_thr: float) -> Matching:
     """
     evaluation = COCOeval(truth.coco, detections, "bbox")
     params = evaluation.params
+    params.imgIds = image_ids = sorted(truth.image_paths)
     params.catIds, params.iouThrs = truth.cat_ids, np.array([iou_thr])
     params.areaRng = params.areaRng[:1]  # all sizes
     evaluation.evaluate()
@@ -84,7 +85,7 @@ def match(truth: GroundTruth, detections: COCO, iou_thr: float) -> Matching:
             elif not ignored:
                 false.append(detection)
     objects = truth.coco.loadAnns(
-        truth.coco.getAnnIds(catIds=truth.cat_ids, iscrowd=False)
+        truth.coco.getAnnIds(image_ids, truth.cat_ids, iscrowd=False)
     )
     return Matching(truth, iou_thr, objects, pairs, false)
 

@@ -4,6 +4,8 @@ import csv
 import functools
 import http.server
 import json
+import os
+import resource
 import threading
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from PIL import Image
 
 from mmyolo_mnv1.config import load_config
 from mmyolo_mnv1.deploy import Detector
+from mmyolo_mnv1.deploy.runtime import videos
 from mmyolo_mnv1.deploy.runtime.images import find_images, read_image
 from mmyolo_mnv1.deploy.runtime.predict import predict
 from mmyolo_mnv1.deploy.runtime.processing import letterbox
+from mmyolo_mnv1.deploy.runtime.sources import open_source
 from mmyolo_mnv1.errors import InputError
 from tests.helpers.deploy_models import photos
 
@@ -162,11 +166,87 @@ def test_a_photo_that_fails_is_named_and_the_next_one_is_done(
     assert "a.jpg: RuntimeError: no memory at all; skipped" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["caf\udce9.jpg", "b.pgm", f"{'x' * 240}.jpg"])
+def test_names_and_formats_that_opencv_does_not_write(detector, tmp_path, name):
+    """The name has a byte that is no UTF-8, or is nearly as long as allowed."""
+    photo = cv2.cvtColor(photos()[0], cv2.COLOR_BGR2GRAY)
+    path = tmp_path / "in" / name
+    path.parent.mkdir()
+    path.write_bytes(cv2.imencode(path.suffix, photo)[1])
+    out = tmp_path / "out"
+    summary = predict(detector, [str(path.parent)], out)
+    assert (summary.images, summary.skipped) == (1, 0)
+    (picture,) = (p for p in (out / "pictures").rglob("*.*") if p.is_file())
+    endings = {"caf\udce9.jpg": "caf\ufffd.jpg", "b.pgm": "b.pgm.png"}
+    assert picture.name == endings.get(name, name)
+    assert cv2.imread(str(picture)) is not None
+    (image,) = json.loads((out / "detections.json").read_text())["images"]
+    assert image["file_name"].endswith(endings.get(name, name).removesuffix(".png"))
+
+
+def test_more_videos_than_open_files(detector, tmp_path):
+    for number in range(40):
+        clip(tmp_path / f"{number:02d}.avi", photos()[0][:64, :64], "MJPG")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = len(os.listdir("/proc/self/fd")) + 20
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
+        summary = predict(detector, [str(tmp_path)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (summary.images, summary.skipped) == (120, 0)
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mp4"])
+def test_video_with_an_estimated_number_of_frames(tmp_path, monkeypatch, suffix):
+    """OpenCV computes it from a duration, of sound for example."""
+    codec = "MJPG" if suffix == ".avi" else "mp4v"
+    path = clip(tmp_path / f"v{suffix}", photos()[0], codec)
+    monkeypatch.setattr(videos, "frame_count", lambda video: 9)
+    items = list(videos.read_video(videos.open_capture(str(path)), str(path), "v", 1))
+    assert [round(item.seconds, 2) for item in items[:3]] == [0, 0.1, 0.2]
+    ends_early = [item.reason for item in items[3:]]
+    assert ends_early == ([] if suffix == ".mkv" else ["ends after 3 of 9 frames"])
+
+
+def test_name_that_looks_like_a_url(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clip(Path("v.avi"), photos()[0], "MJPG").rename("2024-05-01T10:00:00.avi")
+    assert open_source("2024-05-01T10:00:00.avi").count == 3
+
+
+def test_pillow_is_not_given_programs_and_bombs(tmp_path, monkeypatch):
+    path = tmp_path / "x.tif"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%End\n")
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", pytest.fail)
+    with pytest.raises(ValueError, match="damaged or no image"):
+        read_image(str(path))
+    Image.fromarray(photos()[0]).save(path, "GIF")
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "100")
+    with pytest.raises(ValueError, match="pixels, above the limit of 100"):
+        read_image(str(path))
+    monkeypatch.delenv("OPENCV_IO_MAX_IMAGE_PIXELS")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(ValueError, match="Pillow: Image size .* exceeds limit"):
+        read_image(str(path))
+
+
 @pytest.fixture
 def server(tmp_path):
-    """Address of a folder on a web server of this machine."""
+    """Address of a folder on a web server of this machine.
+
+    A folder ``private`` asks for the user me and the password p@ss.
+    """
 
     class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            given = self.headers["Authorization"]
+            if "private" in self.path and given != "Basic bWU6cEBzcw==":
+                self.send_error(401)
+                return
+            super().do_GET()
+
         def log_message(self, *args):
             pass
 
@@ -190,6 +270,28 @@ def test_photo_from_the_web(detector, server, tmp_path):
 def test_photo_from_the_web_that_does_not_exist(detector, server):
     with pytest.raises(InputError, match=r"none.jpg cannot be read \(HTTP Error 404"):
         predict(detector, [f"{server}/none.jpg"])
+
+
+def test_photo_behind_a_password(detector, server, tmp_path):
+    write(tmp_path / "private/x.png", photos()[0])
+    address = server.replace("//", "//me:p%40ss@") + "/private/x.png"
+    summary = predict(detector, [address], tmp_path / "out")
+    assert summary.images == 1
+    assert not [p for p in (tmp_path / "out").rglob("*") if "ss@" in p.name]
+    with pytest.raises(InputError, match="source http://127.*HTTP Error 404") as error:
+        predict(detector, [address.replace("x.png", "none.png")])
+    assert "p%40ss" not in str(error.value)
+    with pytest.raises(InputError, match="no such camera or stream"):
+        predict(detector, [address.replace("p%40", "w")])
+
+
+def test_recording_from_the_web_ends(detector, server, tmp_path, monkeypatch):
+    """Its header announces no number of frames, as of a browser's recordings."""
+    clip(tmp_path / "r.webm", photos()[0], "VP80")
+    monkeypatch.setattr(
+        "mmyolo_mnv1.deploy.runtime.sources.frame_count", lambda video: None
+    )
+    assert predict(detector, [f"{server}/r.webm"]).images == 3
 
 
 def test_damaged_photo_from_the_web(detector, server, tmp_path):

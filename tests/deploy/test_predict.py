@@ -223,7 +223,7 @@ def test_interrupted_run_keeps_its_results(folder, root, tmp_path):
         text=True,
         cwd=folder,
     )
-    process.stdin.write("photos/first.png\n" * 3)
+    process.stdin.write("photos/first.png\r\n" * 3)
     process.stdin.flush()
     end = time.monotonic() + 120
     while not list(tmp_path.glob(".detections.*")):
@@ -231,9 +231,9 @@ def test_interrupted_run_keeps_its_results(folder, root, tmp_path):
         time.sleep(0.05)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    time.sleep(1)  # before the list ends
+    process.wait(30)  # before the list ends
+    out = process.stdout.read()
     process.stdin.close()
-    out, _ = process.stdout.read(), process.wait(30)
     assert "interrupted" in out
     coco = json.loads((tmp_path / "detections.json").read_text())
     assert len(coco["images"]) == 3
@@ -246,6 +246,13 @@ def test_refuses(run, folder, tmp_path, monkeypatch):
     blocked.touch()
     done = run("model.onnx", "photos", "--out", blocked / "out")
     assert done.returncode == 1 and "cannot be written" in done.stderr
+    for options, words in (
+        (["--save", "csv"], "--save csv: give --out too"),
+        (["--tile", "0"], "32"),
+        (["--threads", "-1"], "--threads -1: give 1 or more"),
+    ):
+        done = run("model.onnx", "photos", *options)
+        assert done.returncode == 1 and words in done.stderr, options
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(InputError, match="--show: no screen"):

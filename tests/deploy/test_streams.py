@@ -1,5 +1,6 @@
 """Live sources and videos: newest frames, losses, several at once, signals."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -15,11 +16,12 @@ import pytest
 
 from benchmarks.predict.mjpeg_server import MjpegServer, now, read_time
 from mmyolo_mnv1.deploy.runtime import videos
-from mmyolo_mnv1.deploy.runtime.frames import Frame, Unreadable
+from mmyolo_mnv1.deploy.runtime.frames import Frame, Unreadable, without_password
 from mmyolo_mnv1.deploy.runtime.predict import predict
 from mmyolo_mnv1.deploy.runtime.sources import open_source, open_sources
 from mmyolo_mnv1.deploy.runtime.video_file import VideoFile
-from mmyolo_mnv1.deploy.runtime.videos import StreamOptions, without_password
+from mmyolo_mnv1.deploy.runtime.videos import StreamOptions
+from mmyolo_mnv1.deploy.runtime.writers import WRITERS
 from mmyolo_mnv1.errors import InputError
 from tests.helpers.blob_engine import blob_detector, discs
 
@@ -150,6 +152,7 @@ def test_sources_that_never_open():
             open_source(url)
         assert "\n" not in str(error.value) and "secret" not in str(error.value)
     assert without_password("rtsp://me:pw@host/1?a=@") == "rtsp://host/1?a=@"
+    assert without_password("rtsp://me:p@ss@host/1") == "rtsp://host/1"
 
 
 def test_stride_of_a_file(tmp_path):
@@ -176,6 +179,64 @@ def test_stream_that_changes_its_size(tmp_path, monkeypatch, capsys):
     assert "a.avi/000005: now 100 x 60 px, in a new file" in capsys.readouterr().out
     counts = {p.name: count_frames(p) for p in Path("out/pictures").iterdir()}
     assert counts == {"a.mp4": 4, "a.avi.mp4": 2}
+
+
+def test_video_beyond_the_limits_of_mpeg_4(tmp_path, capsys):
+    """It is named and counted once; the photos before it are done."""
+    cv2.imwrite(str(tmp_path / "a.png"), PHOTO)
+    clip(tmp_path / "b.avi", [(8200, 80)] * 3)
+    summary = predict(blob_detector(), [str(tmp_path)], tmp_path / "out", ["pictures"])
+    assert (summary.images, summary.skipped) == (4, 1)
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if "MPEG-4" in x]
+    assert "b.avi/000001: 8200 x 80 px" in line
+    assert [p.suffix for p in (tmp_path / "out").rglob("*.*")] == [".png"]
+
+
+@pytest.mark.parametrize("fps", [239.231, 29.97, 23.976, 0.1])
+def test_odd_frame_rates(tmp_path, fps):
+    image = np.zeros((32, 32, 3), np.uint8)
+    frame = Frame("", image, "v", fps)
+    with ExitStack() as files:
+        VideoFile(tmp_path / "v.mp4", frame, files).write(frame, image)
+    found = cv2.VideoCapture(str(tmp_path / "v.mp4")).get(cv2.CAP_PROP_FPS)
+    assert found == pytest.approx(fps, abs=0.01)
+
+
+def test_incomplete_video_does_not_appear(tmp_path):
+    """A full disk: OpenCV reports nothing. The other outputs are completed."""
+    clip(tmp_path / "b.avi")
+    write = VideoFile.write
+
+    def lose_one(video, frame, picture):
+        write(video, frame, picture)
+        video._written += frame.number == 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VideoFile, "write", lose_one)
+        with pytest.raises(InputError, match="b.mp4 cannot be written .the video is i"):
+            predict(blob_detector(), [str(tmp_path)], tmp_path / "out")
+    names = {p.name for p in (tmp_path / "out").glob("*.*")}
+    assert names == {"detections.csv", "detections.json"}
+    assert not list((tmp_path / "out").rglob("*.mp4"))
+
+
+@pytest.mark.parametrize("failing", ["coco", "csv"])
+def test_error_in_one_output_keeps_the_others(tmp_path, monkeypatch, failing):
+    clip(tmp_path / "b.avi")
+    write = WRITERS[failing].write
+
+    def fill_disk(writer, frame, detections):
+        write(writer, frame, detections)
+        if frame.number == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(WRITERS[failing], "write", fill_disk)
+    files = dict(coco="detections.json", csv="detections.csv")
+    with pytest.raises(InputError, match=f"{files[failing]} cannot be .*No space"):
+        predict(blob_detector(), [str(tmp_path)], tmp_path / "out", files)
+    (other,) = (tmp_path / "out").iterdir()
+    assert other.name in files.values() and other.name != files[failing]
+    assert "b.avi/000002" in other.read_text()
 
 
 def test_missing_encoder_keeps_what_was_done(tmp_path, monkeypatch):

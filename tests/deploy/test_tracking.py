@@ -57,6 +57,14 @@ def test_objects_keep_their_numbers(kind):
     assert first == {1} and second - {0} == {2}  # 0: not yet sure of it again
 
 
+@pytest.mark.parametrize("kind", TRACKERS)
+@pytest.mark.parametrize("fps", [0.99, 0.5, 0.1])
+def test_less_than_one_frame_a_second(kind, fps):
+    tracker = Tracker(kind, fps=fps)
+    ids = [tracker(boxes_at((10, 20)), n / fps).ids.tolist() for n in range(6)]
+    assert ids[3:] == [[1]] * 3
+
+
 def test_frames_without_boxes():
     tracker = Tracker()
     for _ in range(3):

@@ -1,5 +1,6 @@
 """Numbers of an evaluation: against values by hand and against CocoMetric."""
 
+import dataclasses
 import json
 
 import cv2
@@ -105,6 +106,16 @@ def test_curves_over_score_by_hand(toy):
     assert curves["precision"][0.951] is None and curves["f1"][0.951] == 0
     assert report["best_score_thr"] == report["score_thr"] == 0.801
     assert report["summary"]["f1"] == pytest.approx(1 / 2)
+
+
+def test_images_that_the_dataset_leaves_out(toy):
+    """With ``bad_images = "skip"``: neither objects nor detections of them count."""
+    paths = {i: path for i, path in toy.image_paths.items() if i != 2}
+    report = evaluate(dataclasses.replace(toy, image_paths=paths), DETECTIONS)
+    assert report["summary"]["objects"] == 4
+    for kind in ("false_positives", "misses"):
+        worst = [error for e in report[kind].values() for error in e["worst"]]
+        assert {error["image"] for error in worst} <= {"1.png", "3.png"}
 
 
 def test_confusion_and_ratios_by_hand(toy):

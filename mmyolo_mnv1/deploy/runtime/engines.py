@@ -278,9 +278,12 @@ def load_engine(path: str | Path, options: RunOptions | None = None) -> Engine:
     path, options = Path(path), options or RunOptions()
     if not path.is_file():
         raise InputError(f"model {path} not found")
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"--threads {options.threads}: give 1 or more")
     if options.threads is None:
         given = os.environ.get("OMP_NUM_THREADS", "")
-        options = options._replace(threads=int(given) if given.isdigit() else None)
+        threads = int(given) if given.isdigit() else 0
+        options = options._replace(threads=threads or None)
     for suffix, engine in ENGINES.items():
         if path.name.endswith(suffix):
             return engine(path, options)

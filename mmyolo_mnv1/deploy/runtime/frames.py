@@ -1,5 +1,6 @@
 """Images on their way from a source to the detector."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -42,3 +43,8 @@ class Unreadable(NamedTuple):
 
     name: str
     reason: str
+
+
+def without_password(url: str) -> str:
+    """The URL of a stream without user and password, for names and messages."""
+    return re.sub(r"//[^/]*@", "//", url)

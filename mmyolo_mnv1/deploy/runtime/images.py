@@ -1,17 +1,21 @@
 """Photos: finding them in a folder, reading, downloading and decoding them."""
 
+import base64
 import io
 import os
 import sys
 import urllib.request
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import cv2
 import numpy as np
 
 from ...errors import InputError
-from .frames import TIMEOUT
+from .frames import TIMEOUT, without_password
 
 IMAGES = (
     *(".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
@@ -20,6 +24,9 @@ IMAGES = (
 )
 #: Limit of a photo from the web.
 MAX_BYTES = 256 << 20
+#: OpenCV's limit of an image, and the variable that changes it.
+MAX_PIXELS = 1 << 30
+LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
 
 
 def find_images(folder: Path, others: tuple[str, ...] = ()) -> list[str]:
@@ -97,34 +104,68 @@ def _decode_by_pillow(data: np.ndarray, name: str) -> np.ndarray | None:
         return None
     if name.lower().endswith((".jpg", ".jpeg", ".png")):
         return None  # damaged: Pillow would give up later, or fill it with grey
+    pixels, limit = 0, int(os.environ.get(LIMIT, MAX_PIXELS))
     try:
         with Image.open(io.BytesIO(data.tobytes())) as image:
+            pixels = image.width * image.height
+            if image.format == "EPS" or pixels > limit:  # EPS is a program
+                raise ValueError
             rgb = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError):
+    except Image.DecompressionBombError as e:
+        raise ValueError(f"Pillow: {e}") from None
+    except Exception:  # each plugin of Pillow has its own exceptions
+        if pixels > limit:
+            raise ValueError(f"{pixels} pixels, above the limit of {limit}") from None
         return None
     return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
 
 
-def download(url: str) -> bytes | None:
-    """Download a photo; None if the address is that of a stream or video.
+class Resource(NamedTuple):
+    """What a web address has.
+
+    Args:
+        kind (str): ``photo``, ``recording``, a video of known length, or ``stream``.
+        data (bytes): Content of a photo. Defaults to none.
+    """
+
+    kind: str
+    data: bytes = b""
+
+
+def open_url(url: str) -> Resource:
+    """Ask a web server what an address has, and download a photo.
+
+    Args:
+        url (str): HTTP address; ``user:password@`` before the host is sent as basic
+            authentication.
 
     Raises:
         InputError: If the address cannot be read, or the photo is too large.
     """
+    parts, label = urlsplit(url), without_password(url)
+    user, _, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))
+    if user:
+        token = base64.b64encode(unquote(user).encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-            if response.headers.get_content_maintype() != "image":
-                return None
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            kind = response.headers.get_content_maintype()
+            if kind != "image":
+                is_whole = kind == "video" and response.headers["Content-Length"]
+                return Resource("recording" if is_whole else "stream")
             data = response.read(MAX_BYTES + 1)
     except (OSError, ValueError, HTTPException) as e:
+        if user and getattr(e, "code", None) == HTTPStatus.UNAUTHORIZED:
+            return Resource("stream")  # OpenCV knows other ways of authentication
         raise InputError(
-            f"source {url} cannot be read ({e}): see the address"
+            f"source {label} cannot be read ({e}): see the address"
         ) from None
     if len(data) > MAX_BYTES:
         raise InputError(
-            f"source {url} has more than {MAX_BYTES >> 20} MiB: get a file"
+            f"source {label} has more than {MAX_BYTES >> 20} MiB: get a file"
         )
-    return data
+    return Resource("photo", data)
 
 
 def _is_hidden(name: str) -> bool:

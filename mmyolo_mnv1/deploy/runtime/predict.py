@@ -24,6 +24,7 @@ from .interrupts import handled_interrupts
 from .sources import open_sources
 from .tiles import TiledDetector
 from .tracking import Tracker
+from .video_file import EncodingError
 from .videos import StreamOptions
 from .writers import open_writers
 
@@ -41,7 +42,8 @@ class Summary(NamedTuple):
     Args:
         images (int): Images processed.
         boxes (int): Boxes detected.
-        skipped (int): Files that could not be read, or not to their end.
+        skipped (int): Files that could not be read, or not to their end, and pictures
+            that could not be encoded.
         seconds (float): Time from the first image to the last.
         latencies (tuple[float, ...]): Times from capture to result in live sources, in
             seconds; the last :data:`LATENCIES`. Defaults to none.
@@ -106,6 +108,8 @@ def predict(
     """
     if show:
         _check_screen()
+    if forms and not out:
+        raise InputError(f"--save {' '.join(forms)}: give --out too")
     if forms is None:
         forms = FORMS + ("mot",) * bool(track)
     if "mot" in forms and not track:
@@ -142,7 +146,11 @@ def predict(
                 if item.live:
                     latencies.append(time.monotonic() - item.seconds)
                 for writer in writers:
-                    writer.write(item, detections)
+                    try:
+                        writer.add(item, detections)
+                    except EncodingError as e:
+                        counts["skipped"] += 1
+                        tqdm.write(f"{item.name}: {e}")
                 counts["images"] += 1
                 counts["boxes"] += len(detections.labels)
                 if show and not _show(item, detections):

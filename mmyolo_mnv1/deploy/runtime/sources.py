@@ -3,6 +3,7 @@
 import glob
 import itertools
 import os
+import select
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,8 +14,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from ...errors import InputError
-from .frames import Frame, Unreadable
-from .images import decode_image, download, find_images, read_image
+from .frames import Frame, Unreadable, without_password
+from .images import decode_image, find_images, open_url, read_image
 from .videos import (
     LiveStream,
     StreamOptions,
@@ -22,7 +23,6 @@ from .videos import (
     open_capture,
     read_live,
     read_video,
-    without_password,
 )
 
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
@@ -35,12 +35,13 @@ class FrameSource(NamedTuple):
 
     Args:
         count (int, optional): Number of images; None if unknown.
-        frames (Iterator[Frame or Unreadable]): The images.
+        frames (Iterator[Frame, Unreadable or None]): The images; None while standard
+            input has no line.
         streams (tuple[LiveStream, ...]): Live sources among them. Defaults to none.
     """
 
     count: int | None
-    frames: Iterator[Frame | Unreadable]
+    frames: Iterator[Frame | Unreadable | None]
     streams: tuple[LiveStream, ...] = ()
 
 
@@ -83,15 +84,18 @@ def open_source(
     path, names = Path(text), names or UniqueNames()
     options = options or StreamOptions()
     if text == "-":
-        lines = (line.rstrip("\n") for line in sys.stdin)
-        return FrameSource(None, _read_all(lines, names))
+        return FrameSource(None, _read_all(_standard_input(), names))
     if path.is_dir():
         return _open_files(find_images(path, VIDEOS), names, options)
     if not path.exists():
-        if text.startswith(("http://", "https://")) and (data := download(text)):
-            return FrameSource(1, _decode_all({text: data}, names))
+        kind = "stream"
+        if text.startswith(("http://", "https://")):
+            kind, data = open_url(text)
+            if kind == "photo":
+                photos = {without_password(text): data}
+                return FrameSource(1, _decode_all(photos, names))
         if text.isdecimal() or "://" in text:
-            return _open_video(text, names, options)
+            return _open_video(text, names, options, live=kind == "stream")
         files = sorted(p for p in glob.glob(text, recursive=True) if os.path.isfile(p))
         if not files:
             raise InputError(
@@ -118,13 +122,18 @@ def open_sources(
 
 
 def read_ahead(items: Iterator[Item], ahead: int = 1) -> Iterator[Item]:
-    """Yield the same items, computing the next ``ahead`` in a thread meanwhile."""
+    """Yield the same items, computing the next ``ahead`` in a thread meanwhile.
+
+    None is left out: a source yields it while it waits for input, so that this
+    generator can be closed.
+    """
     end = object()
     with ThreadPoolExecutor(1) as pool:
         upcoming = deque(pool.submit(next, items, end) for _ in range(ahead))
         while (item := upcoming.popleft().result()) is not end:
             upcoming.append(pool.submit(next, items, end))
-            yield item
+            if item is not None:
+                yield item
 
 
 def _read_all_sources(source: FrameSource, ahead: int) -> Iterator[Frame | Unreadable]:
@@ -140,18 +149,45 @@ def _open_files(
     for are_videos, group in itertools.groupby(paths, _is_video):
         files = list(group)
         if are_videos:
-            sources += [_open_video(file, names, options) for file in files]
+            sources += [_open_video(f, names, options, live=False) for f in files]
         else:
             sources.append(FrameSource(len(files), _read_all(files, names)))
     return _chain(sources)
 
 
-def _read_all(paths: Iterable[str], names: UniqueNames) -> Iterator[Frame | Unreadable]:
+def _standard_input() -> Iterator[str | None]:
+    """Lines of standard input; None at least twice a second while it has none."""
+    try:
+        descriptor = sys.stdin.fileno()
+        select.select([descriptor], [], [], 0)
+    except (OSError, ValueError):  # no file, or Windows
+        yield from (line.rstrip("\r\n") for line in sys.stdin)
+        return
+    rest = b""
+    while True:
+        if not select.select([descriptor], [], [], 0.5)[0]:
+            yield None
+            continue
+        data = os.read(descriptor, 1 << 16)
+        *lines, rest = (rest + data).split(b"\n")
+        if not data and rest:  # the last line may have no end
+            lines.append(rest)
+        yield from (os.fsdecode(line.rstrip(b"\r")) for line in lines)
+        if not data:
+            return
+
+
+def _read_all(
+    paths: Iterable[str | None], names: UniqueNames
+) -> Iterator[Frame | Unreadable | None]:
     for path in paths:
+        if path is None:
+            yield None
+            continue
         try:
             yield Frame(names(_name(path)), read_image(path))
         except ValueError as e:
-            yield Unreadable(path, str(e))
+            yield Unreadable(_printable(path), str(e))
 
 
 def _decode_all(
@@ -165,24 +201,38 @@ def _decode_all(
             yield Unreadable(name, str(e))
 
 
-def _open_video(text: str, names: UniqueNames, options: StreamOptions) -> FrameSource:
-    """Open a video file, a camera or a stream."""
-    is_file = os.path.isfile(text)
+def _open_video(
+    text: str, names: UniqueNames, options: StreamOptions, live: bool
+) -> FrameSource:
+    """Open a video file, a recording, a camera or a stream.
+
+    Args:
+        text (str): A path, the number of a camera, or a URL.
+        names (UniqueNames): Names of earlier sources.
+        options (StreamOptions): How to read it.
+        live (bool): Whether it is a camera or stream, if it announces no end.
+    """
+    label = _printable(without_password(text))
     video = open_capture(text)
     if not video.isOpened():
-        if not is_file:
-            label = without_password(text)
+        if not os.path.isfile(text):
             raise InputError(
                 f"source {label}: no such camera or stream, or it does not answer"
             )
-        return FrameSource(1, iter([Unreadable(text, "damaged or no video")]))
+        return FrameSource(1, iter([Unreadable(label, "damaged or no video")]))
     count = frame_count(video)
-    if not is_file and count is None:
-        name = names(f"camera{_name(without_password(text))}")
+    if live and count is None:
+        name = names(f"camera{_name(label)}")
         return FrameSource(None, iter(()), (LiveStream(text, name, options, video),))
+    video.release()  # a folder may have more videos than a process may open files
     total = count and -(-count // options.stride)
-    name = names(_name(without_password(text)))
-    return FrameSource(total, read_video(video, text, name, options.stride))
+    return FrameSource(total, _read_video(text, label, names(_name(label)), options))
+
+
+def _read_video(
+    text: str, label: str, name: str, options: StreamOptions
+) -> Iterator[Frame | Unreadable]:
+    yield from read_video(open_capture(text), label, name, options.stride)
 
 
 def _chain(sources: Sequence[FrameSource]) -> FrameSource:
@@ -208,4 +258,9 @@ def _name(path: str) -> str:
         for p in file.parts
         if p not in (file.anchor, "..", "http:", "https:", "rtsp:")
     ]
-    return "/".join(parts)
+    return _printable("/".join(parts))
+
+
+def _printable(path: str) -> str:
+    """A path whose bytes are no UTF-8, with U+FFFD in their place."""
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -1,5 +1,7 @@
 """Tracking of objects from frame to frame, by the library ``trackers``."""
 
+import math
+
 import numpy as np
 
 from ...errors import InputError
@@ -43,7 +45,10 @@ class Tracker:
             raise InputError(f"tracker {kind!r}: give one of {', '.join(TRACKERS)}")
         library = import_extra("trackers", "tracking")
         name, ours = TRACKERS[kind]
-        settings = {**ours, **settings}
+        # The library keeps a lost object for so many frames of a 30 Hz video: a second.
+        # Below 1 Hz that would be less than one frame.
+        buffer = dict(lost_track_buffer=math.ceil(30 / fps)) if fps < 1 else {}
+        settings = {**ours, **buffer, **settings}
         try:
             self._tracker = getattr(library, name)(frame_rate=fps, **settings)
         except TypeError as e:

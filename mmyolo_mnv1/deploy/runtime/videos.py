@@ -5,7 +5,6 @@ the newest frame is kept. A source that is lost is opened again.
 """
 
 import os
-import re
 import threading
 import time
 from collections import deque
@@ -17,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ...errors import one_line
-from .frames import TIMEOUT, Frame, Unreadable
+from .frames import TIMEOUT, Frame, Unreadable, without_password
 
 #: Longest pause between two attempts to open a lost source, in seconds.
 MAX_PAUSE = 30
@@ -179,8 +178,8 @@ def open_capture(text: str) -> cv2.VideoCapture:
     """Open a file, the number of a camera, or a URL, with OpenCV's timeouts."""
     if text.isdecimal():
         return cv2.VideoCapture(int(text))
-    if os.path.isfile(text):
-        return cv2.VideoCapture(text)
+    if os.path.isfile(text):  # whose name may look like a URL: 10:00.mp4
+        return cv2.VideoCapture(os.path.abspath(text))
     milliseconds = 1000 * TIMEOUT
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds]
     limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
@@ -204,21 +203,40 @@ def read_video(
 ) -> Iterator[Frame | Unreadable]:
     """Read a video from its start to its end, and say so if it ends early."""
     count, fps = frame_count(video), frame_rate(video)
-    number = 0
+    number, seconds = 0, 0.0
     while video.grab():
+        if number:
+            given = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            seconds = given if given > seconds else seconds + 1 / fps
         if number % stride == 0:
             success, image = video.retrieve()
             if not success:
                 break
             place = f"{name}/{number + 1:06d}"
-            seconds = number / fps
             yield Frame(place, image, name, fps / stride, number + 1, seconds)
         number += 1
+    rate = video.get(cv2.CAP_PROP_FPS)
     video.release()
-    if count and number < count:
+    if _ends_early(text, count, rate, number, seconds):
         yield Unreadable(text, f"ends after {number} of {count} frames")
 
 
-def without_password(url: str) -> str:
-    """The URL of a stream without user and password, for names and messages."""
-    return re.sub(r"//[^/@]*@", "//", url)
+def _ends_early(
+    text: str, count: int | None, rate: float, number: int, seconds: float
+) -> bool:
+    """Whether a video has fewer frames than its header announces.
+
+    OpenCV computes the count of some containers from a duration: of Matroska's that of
+    all tracks, and of AVI with a time base in place of a frame rate.
+
+    Args:
+        text (str): The video.
+        count (int, optional): Frames by the header.
+        rate (float): Frame rate in Hz by the header.
+        number (int): Frames read.
+        seconds (float): Time of the last one.
+    """
+    if not count or number >= count or text.lower().endswith((".mkv", ".webm")):
+        return False
+    interval = seconds / max(number - 1, 1)
+    return rate <= 0 or seconds + 1.5 * interval < count / rate

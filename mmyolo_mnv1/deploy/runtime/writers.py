@@ -1,4 +1,7 @@
-"""Writers of detections: pictures, crops, COCO JSON, YOLO text, CSV, MOT."""
+"""Writers of detections: pictures, crops, COCO JSON, YOLO text, CSV, MOT.
+
+Each writer completes its own files: an error in one does not discard the others'.
+"""
 
 import csv
 import itertools
@@ -17,7 +20,7 @@ from ...files import atomic_write
 from .detections import Detections
 from .drawing import draw
 from .frames import Frame
-from .video_file import VideoFile
+from .video_file import EncodingError, VideoFile
 
 
 class Writer:
@@ -26,23 +29,32 @@ class Writer:
     Args:
         folder (Path): Output folder.
         names (Sequence[str]): Class names by label.
-        files (ExitStack): Context that completes the files.
         tracked (bool): Whether the detections have tracks. Defaults to False.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        names: Sequence[str],
-        files: ExitStack,
-        tracked: bool = False,
+        self, folder: Path, names: Sequence[str], tracked: bool = False
     ) -> None:
-        self.folder, self.names, self.files = folder, names, files
-        self.tracked = tracked
+        self.folder, self.names, self.tracked = folder, names, tracked
+        #: Context that completes the files.
+        self.files = ExitStack()
         self._videos: dict[str, tuple[ExitStack, Any]] = {}
 
+    def add(self, frame: Frame, detections: Detections) -> None:
+        """Write the detections of one image.
+
+        Raises:
+            InputError: If a file cannot be written; an incomplete one is removed.
+            EncodingError: If the picture or video does not suit the format.
+        """
+        try:
+            self.write(frame, detections)
+        except OSError:
+            with self.files:
+                raise
+
     def write(self, frame: Frame, detections: Detections) -> None:
-        """Write the detections of one image."""
+        """Write the detections of one image; called by :meth:`add`."""
         raise NotImplementedError
 
     def video_output(self, frame: Frame) -> Any:
@@ -76,9 +88,12 @@ class PictureWriter(Writer):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._taken: set[str] = set()  # names of the videos written so far
+        self._refused: set[str] = set()  # videos that cannot be encoded
 
     def write(self, frame: Frame, detections: Detections) -> None:
         """See the parent."""
+        if frame.video in self._refused:
+            return
         picture = draw(frame.image, detections)
         if frame.video:
             width, height = size = frame.image.shape[1::-1]
@@ -88,7 +103,9 @@ class PictureWriter(Writer):
             self.video_output(frame).write(frame, picture)
             return
         name = frame.name
-        if not cv2.haveImageWriter(name):  # read by Pillow, or a format to read only
+        suffix = Path(name).suffix.lower()
+        # Formats that OpenCV does not write, or in grey only.
+        if suffix in (".pbm", ".pgm") or not cv2.haveImageWriter(f"x{suffix}"):
             name = f"{name}.png"
         _write_image(self.folder / "pictures" / name, picture)
 
@@ -99,7 +116,11 @@ class PictureWriter(Writer):
         names = itertools.chain((stem, frame.video), numbered)
         name = next(name for name in names if name not in self._taken)
         self._taken.add(name)
-        return VideoFile(self.folder / "pictures" / f"{name}.mp4", frame, files)
+        try:
+            return VideoFile(self.folder / "pictures" / f"{name}.mp4", frame, files)
+        except EncodingError:
+            self._refused.add(frame.video)
+            raise
 
 
 class CropWriter(Writer):
@@ -240,6 +261,9 @@ def open_writers(
 ) -> Iterator[list[Writer]]:
     """Open writers; files appear when the block ends, pictures one by one.
 
+    They appear also if the block ends by an exception, except the file whose writing
+    raised it.
+
     Args:
         folder (Path): Output folder.
         forms (Sequence[str]): Keys of :data:`WRITERS`.
@@ -249,14 +273,39 @@ def open_writers(
     Raises:
         InputError: If a file cannot be written; no incomplete file is left.
     """
-    with ExitStack() as files:
-        yield [WRITERS[form](folder, names, files, tracked) for form in forms]
+    writers = []
+    with ExitStack() as opened:
+        for form in forms:
+            writers.append(WRITERS[form](folder, names, tracked))
+            opened.push(writers[-1].files)
+        opened.pop_all()
+    try:
+        yield writers
+    finally:
+        errors = []
+        for writer in writers:
+            try:
+                writer.files.close()
+            except Exception as e:  # the other writers complete their files
+                errors.append(e)
+        if errors:
+            raise errors[0]
 
 
 def _write_image(path: Path, image: np.ndarray) -> None:
+    """Encode in memory, whatever characters the name has, and write.
+
+    Raises:
+        EncodingError: If the image does not suit the format.
+    """
+    try:
+        success, data = cv2.imencode(path.suffix, image)
+    except cv2.error as e:
+        raise EncodingError(f"OpenCV: {e.err}") from None
+    if not success:
+        raise EncodingError(f"OpenCV cannot write it as {path.suffix}")
     with atomic_write(path) as temporary:
-        if not cv2.imwrite(str(temporary), image):
-            raise OSError(None, "OpenCV cannot write it")
+        temporary.write_bytes(data)
 
 
 def _stem(name: str) -> str:

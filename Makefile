@@ -28,7 +28,7 @@ doctor: install  ## Check whether this environment can train
 
 DEMO := work_dirs/demo
 
-demo: install  ## Train, test and export a detector on the embedded data (10 minutes)
+demo: install  ## Train, test and export a detector on the embedded data (6 minutes)
 	$(RUN) tools/dataset_converters/make_digits.py --size 192
 	$(RUN) tools/quickstart.py data/digits --name yolo11_mnv1_n_digits \
 		--work-dir $(DEMO)

@@ -170,7 +170,8 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
 
 def _check_imports(cfg: Config) -> None:
     """Refuse a config whose ``custom_imports`` have lost this package."""
-    if str(cfg.get("runner_type")).endswith("YOLO11Runner") and not _has_import(cfg):
+    is_ours = str(cfg.get("runner_type")).endswith("YOLO11Runner")
+    if is_ours and "custom_imports" in cfg and not _has_import(cfg):
         raise InputError(
             f"config {cfg.filename}: custom_imports replace those of its base, which "
             f'import {PACKAGE}: set imports = [*_base_.custom_imports["imports"], ...]'

@@ -252,8 +252,9 @@ def _at(node: Any, path: Path) -> Any:
 def _derive(values: ConfigDict) -> None:
     """Compute the values that follow from others."""
     if "img_scale" in values:
-        values.input_scale = input_scale(values.img_scale, values.get("rho", 1.0))
-        values.input_size = max(values.input_scale)
+        scale = input_scale(values.img_scale, values.get("rho", 1.0))
+        _put(values, "input_scale", scale)
+        _put(values, "input_size", max(scale))
     if "classes" in values:
         count = count_classes(values.classes)
         if values.setdefault("num_classes", count) != count:
@@ -261,10 +262,11 @@ def _derive(values: ConfigDict) -> None:
     if "ann_files" in values:
         check_paths(values)
         values.data_root = os.path.join(values.data_root, "")
-        values.ann_paths = {
+        paths = {
             split: os.path.join(values.data_root, file)
             for split, file in values.ann_files.items()
         }
+        _put(values, "ann_paths", paths)
     if "sizes" in values and values.size not in values.sizes:
         raise InputError(
             f"size is {values.size!r}: choose one of {', '.join(values.sizes)}"
@@ -278,7 +280,8 @@ def _derive(values: ConfigDict) -> None:
             raise InputError(
                 f"val_interval is {interval!r}: give a number of epochs, at least 1"
             )
-        values.switch_epoch = max(values.max_epochs - values.close_mosaic_epochs, 0)
+        epoch = max(values.max_epochs - values.close_mosaic_epochs, 0)
+        _put(values, "switch_epoch", epoch)
     if "pretrained" in values:
         if not isinstance(values.pretrained, (str, type(None))):
             raise InputError(
@@ -286,6 +289,20 @@ def _derive(values: ConfigDict) -> None:
                 "file of weights, or None to train from scratch"
             )
         values.expected = expected_by(values.pretrained)
+
+
+def _put(values: ConfigDict, name: str, value: Any) -> None:
+    """Set a computed value.
+
+    Raises:
+        InputError: If the config gives another one.
+    """
+    given = values.get(name, value)
+    if (tuple(given) if isinstance(given, list) else given) != value:
+        raise InputError(
+            f"{name} is {given!r}: it follows from {DERIVED[name]}, set that instead"
+        )
+    values[name] = value
 
 
 def _replace(values: dict, filename: str | None) -> ConfigDict:

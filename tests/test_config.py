@@ -255,6 +255,9 @@ def test_wrapped_model(child):
         ("ann_files = 'x.json'", "ann_files is 'x.json'"),
         ("ignore_classes = 'cow'", "ignore_classes is 'cow'"),
         ("max_epochs = 'a'", "max_epochs is 'a'"),
+        ("switch_epoch = 3", "switch_epoch is 3: it follows from close_mosaic_epochs"),
+        ("input_scale = (32, 32)", "input_scale is (32, 32): it follows from img_scal"),
+        ("ann_paths = dict(test='x')", "ann_paths is {'test': 'x'}: it follows from a"),
         ("val_interval = 0", "val_interval is 0: give a number of epochs, at least 1"),
         (
             "custom_imports = dict(imports=['json'])",
@@ -294,6 +297,15 @@ def test_misspelled_options(root, option, right):
         load_config(path, options)
     with wrong:  # as tools of MMYOLO and MMDetection do
         Config.fromfile(path).merge_from_dict(options)
+
+
+@pytest.mark.parametrize("option", ["switch_epoch", "ann_paths.test"])
+def test_options_that_are_computed(root, option):
+    path = root / "configs/yolo11_mnv1_n.py"
+    with pytest.raises(InputError, match=r"it follows from \w+, set that instead"):
+        load_config(path, {option: 3})
+    with pytest.raises(InputError, match=r"it follows from \w+, set that instead"):
+        Config.fromfile(path).merge_from_dict({option: 3})
 
 
 def test_options_below_a_placeholder(root):

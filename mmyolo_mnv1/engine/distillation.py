@@ -116,16 +116,20 @@ class Teacher:
         # The head returns distributions in training mode; its layers stay in
         # evaluation mode.
         self.network.bbox_head.head_module.training = True
-        own, shared = detector.data_preprocessor, student.data_preprocessor
-        self.scale = (shared.std / own.std).to(device)
-        self.shift = ((shared.mean - own.mean) / own.std).to(device)
+        (mean, std), rgb = _statistics(detector.data_preprocessor)
+        (given_mean, given_std), given_rgb = _statistics(student.data_preprocessor)
+        self.swaps_channels = rgb != given_rgb
+        if self.swaps_channels:
+            given_mean, given_std = given_mean.flip(0), given_std.flip(0)
+        self.scale = (given_std / std).to(device)
+        self.shift = ((given_mean - mean) / std).to(device)
 
     def __deepcopy__(self, memo: dict) -> "Teacher":
         return self
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict from the student's images, with the teacher's normalisation.
+        """Predict from the student's images, with the teacher's preprocessing.
 
         Args:
             images (Tensor): Normalised for the student, (N, 3, H, W).
@@ -133,7 +137,16 @@ class Teacher:
         Returns:
             tuple[Tensor, Tensor]: See :func:`distillation_losses`.
         """
+        if self.swaps_channels:
+            images = images.flip(1)
         return _flatten(self.network(images * self.scale + self.shift))
+
+
+def _statistics(preprocessor: nn.Module) -> tuple[tuple[Tensor, Tensor], bool]:
+    """Mean and std, (3, 1, 1) or (1,), and whether the order of channels is swapped."""
+    mean = getattr(preprocessor, "mean", torch.zeros(1))
+    std = getattr(preprocessor, "std", torch.ones(1))
+    return (mean.cpu(), std.cpu()), bool(preprocessor._channel_conversion)
 
 
 def distillation_losses(

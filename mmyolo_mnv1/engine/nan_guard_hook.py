@@ -60,7 +60,8 @@ class NanGuardHook(Hook):
         names = [n for n, v in outputs.items() if not torch.as_tensor(v).isfinite()]
         refused, self._step_refused = self._step_refused, False
         if not any_rank(bool(names) or refused):
-            self.bad_iters = 0
+            if runner.optim_wrapper.should_update():  # the gradient was checked too
+                self.bad_iters = 0
             return
         self.bad_iters += 1
         _copy(self._buffers, runner.model.buffers())

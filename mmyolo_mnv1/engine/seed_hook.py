@@ -89,6 +89,10 @@ class SeededBatch(list):
         torch.manual_seed(mixed)
         return super().__iter__()
 
+    def __reduce__(self) -> tuple:
+        """Pickle for a worker, without iteration, which would seed this process."""
+        return type(self), (self[:], self.seed)
+
 
 def _mix(*numbers: int) -> int:
     """A seed below 2^31 that depends on all numbers, each 0 or more."""

@@ -153,6 +153,7 @@ def test_sources_that_never_open():
         assert "\n" not in str(error.value) and "secret" not in str(error.value)
     assert without_password("rtsp://me:pw@host/1?a=@") == "rtsp://host/1?a=@"
     assert without_password("rtsp://me:p@ss@host/1") == "rtsp://host/1"
+    assert without_password("http://host?user=a@b") == "http://host?user=a@b"
 
 
 def test_stride_of_a_file(tmp_path):
@@ -179,6 +180,35 @@ def test_stream_that_changes_its_size(tmp_path, monkeypatch, capsys):
     assert "a.avi/000005: now 100 x 60 px, in a new file" in capsys.readouterr().out
     counts = {p.name: count_frames(p) for p in Path("out/pictures").iterdir()}
     assert counts == {"a.mp4": 4, "a.avi.mp4": 2}
+
+
+def test_folder_with_a_colon(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clip(Path("b.avi"))
+    predict(blob_detector(), ["b.avi"], Path("10:00"), ["pictures"])
+    assert count_frames((tmp_path / "10:00/pictures/b.mp4").rename("b.mp4")) == 6
+
+
+def test_video_that_is_gone_when_its_turn_comes(tmp_path):
+    path = clip(tmp_path / "b.avi")
+    source = open_source(str(path))
+    path.unlink()
+    (item,) = source.frames
+    assert item == Unreadable(str(path), "cannot be opened any more")
+
+
+@pytest.mark.parametrize("form", ["coco", "csv"])
+def test_folder_that_cannot_be_written(tmp_path, monkeypatch, form):
+    """The file is opened, not its folder."""
+    clip(tmp_path / "b.avi")
+
+    def refuse(path, *args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"out/detections.\w+ cannot .*Permission den"):
+        predict(blob_detector(), [str(tmp_path / "b.avi")], tmp_path / "out", [form])
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_video_beyond_the_limits_of_mpeg_4(tmp_path, capsys):

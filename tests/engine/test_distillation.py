@@ -98,16 +98,22 @@ def test_training(tmp_path, digits, files):
     assert saved["state_dict"].keys() == plain.state_dict().keys()
 
 
-def test_teacher_sees_its_own_normalisation(tmp_path, digits, files):
+@pytest.mark.parametrize("swapped", [False, True])
+def test_teacher_sees_its_own_preprocessing(tmp_path, digits, files, swapped):
     """Its predictions are those of the ordinary detector on its own images."""
-    options = {"model.data_preprocessor.mean": [127.5] * 3}
+    options = {
+        "model.data_preprocessor.mean": [127.5, 127.5, 100.0],
+        "model.data_preprocessor.bgr_to_rgb": not swapped,
+    }
     student = build_model(load_config(write_student(tmp_path, digits, files), options))
     student.init_weights()
     detector = build_model(load_config(files[0])).eval()
     detector.load_state_dict(torch.load(files[1], weights_only=True)["state_dict"])
     pixels = torch.rand(2, 3, 64, 64) * 255
     logits, _ = detector(pixels / 255)
-    predicted, distances = student.teacher.predict((pixels - 127.5) / 255)
+    means = torch.tensor([127.5, 127.5, 100.0])[:, None, None]
+    given = ((pixels.flip(1) if swapped else pixels) - means) / 255
+    predicted, distances = student.teacher.predict(given)
     expected = torch.cat([level.flatten(2) for level in logits], 2).transpose(1, 2)
     assert torch.allclose(predicted, expected, atol=1e-4)
     assert distances.shape == (2, 84, 4, 16)

@@ -1,7 +1,10 @@
 """Losses that are not finite neither pass unseen nor reach a checkpoint."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
 
 from mmyolo_mnv1.engine.nan_guard_hook import NanGuardHook
 from mmyolo_mnv1.errors import InputError
@@ -31,6 +34,28 @@ def test_stops_with_one_line_and_keeps_the_last_checkpoint(digits, tmp_path):
     assert f"the last good checkpoint is {checkpoint}" in line
     assert last_checkpoint(training.work_dir) == checkpoint
     assert checkpoint.read_bytes() == before
+
+
+def test_stops_with_accumulated_gradients():
+    """The gradient, checked at every fourth iteration, is never finite."""
+    weight = torch.nn.Parameter(torch.ones(1))
+    wrapper = OptimWrapper(torch.optim.SGD([weight], 0.1), accumulative_counts=4)
+    model = torch.nn.Module()
+    runner = SimpleNamespace(
+        **dict(optim_wrapper=wrapper, model=model, epoch=0, iter=0, work_dir=""),
+        train_dataloader=SimpleNamespace(
+            batch_sampler=[[0]] * 99,
+            dataset=SimpleNamespace(get_data_info=lambda index: dict(img_path="a.jpg")),
+        ),
+    )
+    guard = NanGuardHook(max_bad_iters=3)
+    guard.before_train(runner)
+    wrapper.initialize_count_status(model, 0, 99)
+    with pytest.raises(InputError, match="iteration 12: the gradient not finite, 3 in"):
+        for runner.iter in range(99):
+            wrapper.update_params((weight * torch.nan).sum())
+            guard.after_train_iter(runner, runner.iter, None, dict(loss=1.0))
+    assert weight == 1
 
 
 def test_few_bad_iterations_are_passed_over(digits, tmp_path):

@@ -47,4 +47,4 @@ class Unreadable(NamedTuple):
 
 def without_password(url: str) -> str:
     """The URL of a stream without user and password, for names and messages."""
-    return re.sub(r"//[^/]*@", "//", url)
+    return re.sub(r"^([a-z][\w+.-]*://)[^/?#]*@", r"\1", url, flags=re.IGNORECASE)

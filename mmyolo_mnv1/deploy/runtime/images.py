@@ -142,13 +142,15 @@ def open_url(url: str) -> Resource:
     Raises:
         InputError: If the address cannot be read, or the photo is too large.
     """
-    parts, label = urlsplit(url), without_password(url)
-    user, _, host = parts.netloc.rpartition("@")
-    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))
-    if user:
-        token = base64.b64encode(unquote(user).encode()).decode()
-        request.add_header("Authorization", f"Basic {token}")
+    label, user = without_password(url), ""
     try:
+        parts = urlsplit(url)
+        user, _, host = parts.netloc.rpartition("@")
+        request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))
+        if user:
+            token = base64.b64encode(unquote(user).encode()).decode()
+            # Not for the host of a redirect.
+            request.add_unredirected_header("Authorization", f"Basic {token}")
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             kind = response.headers.get_content_maintype()
             if kind != "image":

@@ -129,11 +129,14 @@ def read_ahead(items: Iterator[Item], ahead: int = 1) -> Iterator[Item]:
     """
     end = object()
     with ThreadPoolExecutor(1) as pool:
-        upcoming = deque(pool.submit(next, items, end) for _ in range(ahead))
-        while (item := upcoming.popleft().result()) is not end:
-            upcoming.append(pool.submit(next, items, end))
-            if item is not None:
-                yield item
+        try:
+            upcoming = deque(pool.submit(next, items, end) for _ in range(ahead))
+            while (item := upcoming.popleft().result()) is not end:
+                upcoming.append(pool.submit(next, items, end))
+                if item is not None:
+                    yield item
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _read_all_sources(source: FrameSource, ahead: int) -> Iterator[Frame | Unreadable]:
@@ -232,7 +235,11 @@ def _open_video(
 def _read_video(
     text: str, label: str, name: str, options: StreamOptions
 ) -> Iterator[Frame | Unreadable]:
-    yield from read_video(open_capture(text), label, name, options.stride)
+    video = open_capture(text)
+    if video.isOpened():
+        yield from read_video(video, label, name, options.stride)
+    else:
+        yield Unreadable(label, "cannot be opened any more")
 
 
 def _chain(sources: Sequence[FrameSource]) -> FrameSource:

@@ -1,5 +1,6 @@
 """A video file that is written frame by frame, and plays in real time."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -43,7 +44,8 @@ class VideoFile:
         fps = round(first.fps, 3 if first.fps < 65 else 2)
         codec = cv2.VideoWriter_fourcc(*"mp4v")
         with ExitStack() as opening:
-            self._path = str(opening.enter_context(atomic_write(path)))
+            # FFmpeg takes a relative path with a colon for a URL.
+            self._path = os.path.abspath(opening.enter_context(atomic_write(path)))
             self._video = cv2.VideoWriter(self._path, codec, fps, self.size)
             if not self._video.isOpened():
                 raise InputError(

@@ -226,8 +226,9 @@ def _ends_early(
 ) -> bool:
     """Whether a video has fewer frames than its header announces.
 
-    OpenCV computes the count of some containers from a duration: of Matroska's that of
-    all tracks, and of AVI with a time base in place of a frame rate.
+    OpenCV computes the count of some containers from a duration: of AVI, with a time
+    base in place of a frame rate, and of Matroska and WebM, from that of the longest
+    track. Of these, less than half counts as early.
 
     Args:
         text (str): The video.
@@ -236,7 +237,8 @@ def _ends_early(
         number (int): Frames read.
         seconds (float): Time of the last one.
     """
-    if not count or number >= count or text.lower().endswith((".mkv", ".webm")):
+    if not count or number >= count:
         return False
     interval = seconds / max(number - 1, 1)
-    return rate <= 0 or seconds + 1.5 * interval < count / rate
+    share = 0.5 if text.lower().endswith((".mkv", ".webm")) else 1
+    return rate <= 0 or seconds + 1.5 * interval < share * count / rate

@@ -39,6 +39,20 @@ class Writer:
         #: Context that completes the files.
         self.files = ExitStack()
         self._videos: dict[str, tuple[ExitStack, Any]] = {}
+        with self._unwound():
+            self.open()
+
+    def open(self) -> None:
+        """Open the files that exist from the start."""
+
+    @contextmanager
+    def _unwound(self) -> Iterator[None]:
+        """Leave the files with an error of the disk, which then names one of them."""
+        try:
+            yield
+        except OSError:
+            with self.files:
+                raise
 
     def add(self, frame: Frame, detections: Detections) -> None:
         """Write the detections of one image.
@@ -47,11 +61,8 @@ class Writer:
             InputError: If a file cannot be written; an incomplete one is removed.
             EncodingError: If the picture or video does not suit the format.
         """
-        try:
+        with self._unwound():
             self.write(frame, detections)
-        except OSError:
-            with self.files:
-                raise
 
     def write(self, frame: Frame, detections: Detections) -> None:
         """Write the detections of one image; called by :meth:`add`."""
@@ -142,8 +153,8 @@ class CropWriter(Writer):
 class CocoWriter(Writer):
     """``detections.json``: COCO images, categories, and annotations with scores."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def open(self) -> None:
+        """See the parent."""
         temporary = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
         self.images = self.files.enter_context(temporary)
         path = self.files.enter_context(atomic_write(self.folder / "detections.json"))
@@ -207,8 +218,8 @@ class CsvWriter(Writer):
 
     HEADINGS = ("image", "label", "name", "score", "x1", "y1", "x2", "y2")
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def open(self) -> None:
+        """See the parent."""
         path = self.files.enter_context(atomic_write(self.folder / "detections.csv"))
         file = path.open("w", encoding="utf-8", newline="")
         self.rows = csv.writer(self.files.enter_context(file))

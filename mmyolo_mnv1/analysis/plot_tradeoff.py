@@ -65,7 +65,13 @@ def sweep(
         plan.check()
         if len(plan.backends) != 1:
             raise InputError(f"--backend {' '.join(plan.backends)}: a sweep has one")
-    document = _load(path, plan, options, points[0])
+    names = [point.name for point in points]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(
+            f"variants have the same name, {', '.join(twice)}: widths and resolutions "
+            "have to differ by 0.01"
+        )
+    document = _load(path, plan, options, points)
     known = document["points"]
     missing = [point for point in points if point.name not in known]
     with _worker(points[0], plan if missing else None, options) as reference:
@@ -83,7 +89,7 @@ def sweep(
 
 
 def _load(
-    path: Path, plan: LatencyPlan | None, options: dict, reference: Variant
+    path: Path, plan: LatencyPlan | None, options: dict, points: Sequence[Variant]
 ) -> dict:
     """Load the sweep of a file, or begin a new one.
 
@@ -95,7 +101,7 @@ def _load(
         machine=describe_machine(device, threads),
         plan=plan and plan.as_dict(),
         options=options,
-        reference=reference.name,
+        reference=points[0].name,
         points={},
     )
     new = json.loads(json.dumps(new))  # tuples become lists, as in the file
@@ -105,7 +111,11 @@ def _load(
         old = json.loads(path.read_text())
         differs = [k for k in ("plan", "options", "reference") if old[k] != new[k]]
         differs += [k for k in SAME if old["machine"].get(k) != new["machine"].get(k)]
-        old["points"].keys()
+        for point in points:
+            row = old["points"].get(point.name, point._asdict())
+            if any(row[key] != value for key, value in point._asdict().items()):
+                differs.append(f"config or variant {point.name}")
+                break
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as e:
         raise InputError(f"{path} holds no sweep ({e!r}): name another file") from None
     if differs:

@@ -55,12 +55,16 @@ class Table(NamedTuple):
             for column in self.columns
             if any(row.get(column.key) is not None for row in self.rows)
         ]
-        table = PrettyTable([column.title for column in columns])
-        table.set_style(TableStyle.MARKDOWN)
+        titles: list[str] = []
         for column in columns:
+            count = sum(other.title == column.title for other in columns[: len(titles)])
+            titles.append(f"{column.title} ({count + 1})" if count else column.title)
+        table = PrettyTable(titles)
+        table.set_style(TableStyle.MARKDOWN)
+        for title, column in zip(titles, columns, strict=True):
             values = [row.get(column.key) for row in self.rows]
             is_text = any(isinstance(value, str) for value in values)
-            table.align[column.title] = "l" if is_text else "r"
+            table.align[title] = "l" if is_text else "r"
         for row in self.rows:
             table.add_row([_show(row, column) for column in columns])
         notes = [f"- {note}" for note in self.notes]

@@ -1,7 +1,8 @@
 """Detection of the format of a dataset's labels, and conversion to COCO."""
 
+import codecs
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from .splits import RandomSplit
 from .voc import voc_splits, voc_to_coco
 from .yolo import yolo_splits, yolo_to_coco
 
-HEAD = 4096  # bytes of a file that say what it is
+HEAD = 1 << 16  # bytes of a file that say what it is; COCO's may begin with classes
 #: Fewest photos that can be split and learnt from.
 MIN_PHOTOS = 10
 
@@ -37,7 +38,7 @@ FORMATS = dict(
         "labelme", (".json",), re.compile(rb'"(shapes|imagePath|imageData)"\s*:')
     ),
     coco=Format(
-        "COCO", (".json",), re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
+        "COCO", (".json",), re.compile(rb'"(images|annotations)"\s*:\s*\[')
     ),
 )
 
@@ -105,7 +106,8 @@ def find_labels(data: Path, kind: str | None = None, output: Path = Path()) -> L
             f"--labels {' or '.join(found)}"
         )
     ((name, files),) = found.items()
-    if name != "labelme" and len(photos) < MIN_PHOTOS and _is_local(name, files):
+    # A data.yaml may name photos of another place.
+    if name not in ("labelme", "yolo") and len(photos) < MIN_PHOTOS:
         raise _too_few(data, len(photos))
     return Labels(name, root, files)
 
@@ -145,14 +147,10 @@ def _format_of(path: Path) -> str | None:
     for name, form in FORMATS.items():
         if path.suffix.lower() in form.suffixes:
             with path.open("rb") as file:
-                if form.pattern.search(file.read(HEAD).replace(b"\0", b"")):  # UTF-16
+                head = file.read(HEAD).removeprefix(codecs.BOM_UTF8)
+                if form.pattern.search(head.replace(b"\0", b"")):  # UTF-16
                     return name
     return None
-
-
-def _is_local(kind: str, files: Sequence[Path]) -> bool:
-    """Whether the photos are beside the labels: a data.yaml may name another place."""
-    return kind != "yolo" or not re.search(rb"^path\s*:", files[0].read_bytes(), re.M)
 
 
 def _too_few(data: Path, count: int) -> InputError:

@@ -1,6 +1,7 @@
 """Conversion of COCO files of other tools: photos found, splits made."""
 
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -90,11 +91,11 @@ class _Photos:
         self.root = root
         self.by_name: dict[str, list[Path]] = {}
         for path in paths:
-            self.by_name.setdefault(path.name, []).append(path)
+            self.by_name.setdefault(_composed(path.name), []).append(path)
 
     def find(self, name: str, file: Path) -> Path:
         """Photo of an entry: the longest common end of paths, the nearest folder."""
-        wanted = PurePosixPath(name.replace("\\", "/")).parts
+        wanted = PurePosixPath(_composed(name.replace("\\", "/"))).parts
         fits = self.by_name.get(wanted[-1] if wanted else "", [])
         if not fits:
             raise InputError(
@@ -103,7 +104,8 @@ class _Photos:
             )
 
         def rank(path: Path) -> tuple[int, int]:
-            ends = zip(reversed(path.parts), reversed(wanted), strict=False)
+            parts = PurePosixPath(_composed(path.as_posix())).parts
+            ends = zip(reversed(parts), reversed(wanted), strict=False)
             common = next((i for i, (a, b) in enumerate(ends) if a != b), len(wanted))
             # annotations/train.json has its photos in train/ or in images/train/.
             near = len(set(words(str(path.parent))) & set(words(file.stem)))
@@ -117,6 +119,11 @@ class _Photos:
                 f"{file}: {fits[0]} and {fits[1]} both fit {name}: rename one"
             )
         return fits[0]
+
+
+def _composed(name: str) -> str:
+    """A name with composed letters (NFC): file names of macOS are decomposed."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _read(
@@ -134,11 +141,17 @@ def _read(
         box = Box(names[annotation["category_id"]], corners, location, crowd)
         boxes[annotation["image_id"]].append(box)
     categories |= dict.fromkeys(names.values())
-    images = []
+    images, taken = [], {}
     for entry in progress_bar(coco["images"]):
         with faults.collect():
             path = photos.find(str(entry["file_name"]), file)
             path = Path(os.path.normpath(path))
+            other = taken.setdefault(path, entry["file_name"])
+            if other != entry["file_name"]:
+                raise InputError(
+                    f"{file}: {other} and {entry['file_name']} both are {path}: "
+                    "restore the missing photo"
+                )
             members = boxes[entry["id"]]
             images.append(AnnotatedImage(path, path.name, image_size(path), members))
             _check_size(file, entry, images[-1])

@@ -1,6 +1,7 @@
 """Common part of the converters: annotated images in, COCO files and images out."""
 
 import filecmp
+import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -116,8 +117,9 @@ def write_coco(
 
     Raises:
         InputError: Before anything is written: if there is no box, if two images need
-            the same name, or if ``images/`` has another image of that name. Also if
-            ``dst`` cannot be written.
+            the same name, if ``images/`` has another image of that name, or if a split
+            that an earlier conversion wrote has images of these. Also if ``dst`` cannot
+            be written.
     """
     results = {split: _to_coco(images, classes) for split, images in splits.items()}
     next(iter(results.values())).notes += notes
@@ -128,6 +130,7 @@ def write_coco(
             "so nothing is written: see that SRC has the labels"
         )
     images = _images_by_name(splits, dst / "images")
+    _check_leftovers(results, dst / "annotations")
     try:
         for name, image in progress_bar(images.items(), "photos placed"):
             _place(image, dst / "images" / name)
@@ -138,6 +141,24 @@ def write_coco(
     for split, result in results.items():
         write_json(result.coco, dst / "annotations" / f"{split}.json")
     return results
+
+
+def _check_leftovers(results: dict[str, ConvertedSplit], folder: Path) -> None:
+    """Refuse splits of an earlier conversion whose images are in other splits now."""
+    names = {i["file_name"] for r in results.values() for i in r.coco["images"]}
+    for path in sorted(folder.glob("*.json")):
+        if path.stem in results:
+            continue
+        try:
+            images = json.loads(path.read_bytes())["images"]
+            shared = sum(image["file_name"] in names for image in images)
+        except (LookupError, TypeError, ValueError):  # written by something else
+            continue
+        if shared:
+            raise InputError(
+                f"{path}, of an earlier conversion, has {shared} images of the splits "
+                f"{', '.join(results)}: remove it, or choose another DST"
+            )
 
 
 def progress_bar(items: Collection[T], label: str = "annotations read") -> Iterable[T]:

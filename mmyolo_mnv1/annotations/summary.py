@@ -15,7 +15,8 @@ def summary(results: dict[str, ConvertedSplit]) -> str:
     """Table of images and boxes by split, followed by the first dropped annotations."""
     columns = {split: _count(result) for split, result in results.items()}
     rows = dict.fromkeys(row for column in columns.values() for row in column)
-    table = PrettyTable(["", *results, "total"], align="r")
+    total = "total" if "total" not in results else "all splits"
+    table = PrettyTable(["", *results, total], align="r")
     table.align[""] = "l"
     for group, item in rows:
         counts = [column.get((group, item), 0) for column in columns.values()]

@@ -113,7 +113,7 @@ class _VocFolder:
 
     def __init__(self, src: Path, dst: Path) -> None:
         self.src, self.files = src, SourceFiles(dst)
-        self.has_lists = False
+        self.has_lists, self.of_other_size = False, []
 
     @cached_property
     def xmls(self) -> list[Path]:
@@ -225,6 +225,8 @@ class _VocFolder:
         path = self._find_photo(xml, filename)
         image = AnnotatedImage(path, path.name, image_size(path), boxes)
         check_rotation(path, size, xml)
+        if min(size) > 0 and size != image.size:
+            self.of_other_size.append(xml)
         return image
 
     def _find_photo(self, xml: Path, filename: str) -> Path:
@@ -256,9 +258,11 @@ class _VocFolder:
             image.name = short[image.path].as_posix()
 
     def notes(self, images: Iterable[AnnotatedImage]) -> list[str]:
-        """Files passed over and, without lists of images, photos without XML."""
+        """Files passed over, other sizes and, without lists, photos without XML."""
+        label = "XML files give another size than the photo has, see whether boxes fit"
+        sizes = [count_and_list(label, self.of_other_size)] * bool(self.of_other_size)
         if self.has_lists:
-            return self.files.notes()
+            return self.files.notes() + sizes
         used = {image.path for image in images}
         tops = {_first_folder(path, self.src) for path in used}
         unused = [
@@ -267,7 +271,8 @@ class _VocFolder:
             if path not in used and any(path.is_relative_to(top) for top in tops)
         ]
         label = "photos without XML left out"
-        return self.files.notes() + ([count_and_list(label, unused)] if unused else [])
+        sizes += [count_and_list(label, unused)] * bool(unused)
+        return self.files.notes() + sizes
 
 
 def _read_xml(path: Path, faults: Faults) -> tuple[list[Box], str, tuple[int, int]]:

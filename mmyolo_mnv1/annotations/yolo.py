@@ -1,5 +1,6 @@
 """Conversion of Ultralytics YOLO datasets (data.yaml and label files) to COCO."""
 
+import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -172,6 +173,8 @@ def _read_yaml(path: Path) -> DataYaml:
         fields, node = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
     except OSError:
         raise InputError(f"{path} not found: SRC must be a data.yaml") from None
+    except ValueError as e:  # a value in the form of a date
+        raise InputError(f"{path}: not YAML ({e}): put the value in quotes") from None
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else path
@@ -348,8 +351,22 @@ def _labels_without_image(
         i.parent for i in images
     }
     for path in sorted(p for f in folders for p in files.find(f, (".txt",))):
-        if path not in used and path.name != "classes.txt":
+        if path in used or path.name == "classes.txt":
+            continue
+        if not _has_photo(path):
             yield Dropped("label file without image", str(path))
+
+
+def _has_photo(labels: Path) -> bool:
+    """Whether a label file has a photo, which may be of another split."""
+    parts = list(labels.parts)
+    for index in reversed(range(len(parts) - 1)):
+        if parts[index].lower() == "labels":
+            parts[index] = "images"
+            break
+    folders = {labels.parent, Path(*parts).parent}
+    photos = (p for f in folders for p in f.glob(f"{glob.escape(labels.stem)}.*"))
+    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in photos)
 
 
 class _LabelReader:

@@ -3,9 +3,10 @@
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..annotations.any_format import FORMATS, convert, find_labels
+from ..annotations.source_files import SourceFiles
 from ..annotations.split_names import split_roles
 from ..annotations.summary import summary
 from ..errors import InputError, check_least, check_sides
@@ -108,12 +109,21 @@ def prepare(project: Project) -> str:
     if project.config.exists():
         from ..config import load_config  # OpenMMLab, which bad input does not need
 
-        root = load_config(project.config).data_root
+        cfg = load_config(project.config)
+        root = cfg.data_root
         _check_source(project, Path(root))
-        return f"{project.config} and {root} are there: used as they are"
+        lines = [f"{project.config} and {root} are there: used as they are"]
+        lines += _note_ignored(project, cfg) + _note_changed(project, Path(root))
+        return "\n".join(lines)
     lines = []
     if project.data_root.exists():
+        if not (project.data_root / SOURCE).is_file():
+            raise InputError(
+                f"{project.data_root} is not of this command: give another --name, or "
+                "move your photos elsewhere"
+            )
         _check_source(project, project.data_root)
+        lines += _note_changed(project, project.data_root)
         lines.append(f"{project.data_root} is there: used as it is")
     else:
         labels = find_labels(project.data, project.labels, project.data_root)
@@ -136,6 +146,43 @@ def _check_source(project: Project, root: Path) -> None:
             f"{project.config} is for {known}, not for {given}: give another --name, "
             f"or remove {project.config} and {root}"
         )
+
+
+def _note_ignored(project: Project, cfg: Any) -> list[str]:
+    """Options of the call that the config contradicts."""
+    backbone = cfg.model.get("backbone", {})
+    values = dict(
+        scale=cfg.model.get("scale"),
+        alpha=backbone.get("alpha"),
+        epochs=cfg.get("max_epochs"),
+        img_scale=max(cfg.get("img_scale", (0,))),
+        pretrained=cfg.get("pretrained"),
+    )
+    given, usual = project._asdict(), Project._field_defaults
+    return [
+        f"--{name.replace('_', '-')} {given[name]} is ignored: {project.config} has "
+        f"{value}, edit it"
+        for name, value in values.items()
+        if given[name] != usual[name] and str(given[name]) != str(value).lower()
+    ]
+
+
+def _note_changed(project: Project, root: Path) -> list[str]:
+    """Label files that were changed after their conversion."""
+    source = root / SOURCE
+    if not source.is_file() or not project.data.is_dir():
+        return []
+    suffixes = {".txt", *(s for form in FORMATS.values() for s in form.suffixes)}
+    converted = source.stat().st_mtime
+    files = SourceFiles(root).find(project.data, suffixes)
+    newer = [file for file in files if file.stat().st_mtime > converted]
+    if not newer:
+        return []
+    return [
+        f"{len(newer)} label files such as {newer[0]} were changed since they were "
+        f"converted: to use them, remove {root}, {project.config} and "
+        f"{project.work_dir}"
+    ]
 
 
 def _config_text(project: Project) -> str:

@@ -36,6 +36,17 @@ def points(root):
     return variants("n", (1.0, 0.5), (1.0, 0.5), config, baseline)
 
 
+def test_other_config_or_width_of_the_same_name(root, points, tmp_path):
+    path = tmp_path / "sweep.json"
+    sweep(points, path, options=SMALL)
+    others = [p._replace(config=p.config.replace("mnv1_n", "mnv1_t30")) for p in points]
+    with pytest.raises(InputError, match="sweep of another config or variant yolo11_m"):
+        sweep(others, path, options=SMALL)
+    twice = [points[-1], points[-1]._replace(alpha=points[-1].alpha + 0.001)]
+    with pytest.raises(InputError, match="have the same name, yolo11_mnv1_n_a0"):
+        sweep(twice, path, options=SMALL)
+
+
 def test_front_by_hand():
     costs, values = [1, 2, 3, 4, 5], [10, 30, 20, 40, 40]
     assert pareto_front(costs, values) == [0, 1, 3]

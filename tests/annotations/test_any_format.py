@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from mmyolo_mnv1.annotations.any_format import convert, find_labels
+from mmyolo_mnv1.annotations.labelme import labelme_to_coco
 from mmyolo_mnv1.annotations.split_names import split_roles
+from mmyolo_mnv1.annotations.splits import RandomSplit
+from mmyolo_mnv1.annotations.summary import summary
 from mmyolo_mnv1.errors import InputError
 
 
@@ -213,6 +216,53 @@ def test_bad_input_is_one_line(tmp_path, make, message):
         convert(find_labels(root), tmp_path / "out")
     assert message.format(root) in str(e.value) and "\n" not in str(e.value)
     assert not (tmp_path / "out/annotations").exists() or "9 photos" in message
+
+
+def test_entries_that_are_one_photo(tmp_path):
+    """day1/0.jpg is missing; day2/0.jpg has the same name."""
+    root = coco(tmp_path / "c", {"train.json": "day2"}, 12)
+    document = json.loads((root / "train.json").read_text())
+    other = dict(document["images"][0], id=99, file_name="day1/0.jpg")
+    name = Path(document["images"][0]["file_name"]).name
+    document["images"].append(other | dict(file_name=f"day1/{name}"))
+    (root / "train.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=f"and day1/{name} both are .*day2/{name}"):
+        convert(find_labels(root), tmp_path / "out")
+
+
+def test_names_of_macos(tmp_path):
+    """Decomposed letters in the name of the file, composed ones in the JSON."""
+    root = coco(tmp_path / "c", {"all.json": "photos"}, 12)
+    path = root / "all.json"
+    document = json.loads(path.read_text())
+    image = document["images"][0]
+    old = next(root.rglob(Path(image["file_name"]).name))
+    old.rename(old.with_name("e\u0301.jpg"))
+    image["file_name"] = "\u00e9.jpg"
+    path.write_text(json.dumps(document))
+    results = convert(find_labels(root), tmp_path / "out")
+    assert sum(len(r.coco["images"]) for r in results.values()) == 12
+
+
+def test_data_yaml_elsewhere_with_a_byte_order_mark(tmp_path):
+    root = yolo(tmp_path / "photos", dict(train=12, val=12))
+    text = (root / "data.yaml").read_text().replace("images/", f"{root}/images/")
+    (root / "data.yaml").unlink()
+    write(tmp_path / "cfg/data.yaml", f"\ufeff{text}")
+    results = convert(find_labels(tmp_path / "cfg/data.yaml"), tmp_path / "out")
+    assert [len(r.coco["images"]) for r in results.values()] == [12, 12]
+
+
+def test_split_of_an_earlier_conversion(tmp_path):
+    labels = find_labels(labelme(tmp_path / "l", 12))
+    out = tmp_path / "out"
+    labelme_to_coco(labels.root, out, RandomSplit(dict(train=0.6, val=0.2, test=0.2)))
+    before = (out / "annotations/train.json").read_text()
+    with pytest.raises(InputError, match=r"test.json, of an earlier conv.* has \d"):
+        labelme_to_coco(labels.root, out, RandomSplit(dict(train=0.8, val=0.2)))
+    assert (out / "annotations/train.json").read_text() == before
+    results = labelme_to_coco(labels.root, tmp_path / "o", RandomSplit(dict(total=1)))
+    assert "all splits" in summary(results)
 
 
 def test_labels_option_chooses(tmp_path):

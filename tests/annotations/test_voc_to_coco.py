@@ -16,7 +16,7 @@ from mmyolo_mnv1.errors import InputError
 TOOL = "tools/dataset_converters/voc_to_coco.py"
 
 XML = """<annotation>
-  <size><width>999</width><height>1</height></size>
+  <size><width>64</width><height>48</height></size>
   <object>
     <name>cat</name>
     <difficult>1</difficult>
@@ -59,6 +59,15 @@ def test_coordinates_clipping_and_size(voc, tmp_path):
     assert (tmp_path / "out/images/b.jpg").is_file()
 
 
+def test_sizes_that_differ_are_noted(voc, tmp_path):
+    for name in ("a", "b"):
+        xml = voc / f"Annotations/{name}.xml"
+        xml.write_text(XML.replace("<width>64", "<width>999"))
+    result = voc_to_coco(voc, tmp_path / "out", ["train"])["train"]
+    (note,) = [n for n in result.notes if "another size than the photo" in n]
+    assert "a.xml" in note and "2 XML files" in note
+
+
 def test_boxes_of_a_photo_before_its_exif_rotation(voc, tmp_path):
     """The boxes are of 64 x 48 px, OpenCV decodes 48 x 64 px."""
     exif = Image.Exif()
@@ -66,11 +75,10 @@ def test_boxes_of_a_photo_before_its_exif_rotation(voc, tmp_path):
     photo = voc / "JPEGImages/a.jpg"
     Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(photo, exif=exif)
     xml = voc / "Annotations/a.xml"
-    xml.write_text(XML.replace("999", "64").replace("<height>1<", "<height>48<"))
     words = "a.xml: 64 x 48 px, but the EXIF data of .*a.jpg rotate it.*exiftool"
     with pytest.raises(InputError, match=words):
         voc_to_coco(voc, tmp_path / "out", ["train"])
-    xml.write_text(XML.replace("999", "48").replace("<height>1<", "<height>64<"))
+    xml.write_text(XML.replace(">48<", ">64<").replace(">64<", ">48<", 1))
     voc_to_coco(voc, tmp_path / "out", ["train"])
 
 

@@ -160,6 +160,22 @@ def test_dropped_annotations_are_counted_and_listed(yolo, tmp_path, tool):
     assert done.stdout.count("train dropped ") == 4
 
 
+def test_labels_of_photos_of_another_split(tmp_path):
+    """One folder of labels, and a list of photos for each split."""
+    for number in range(4):
+        save_photo(tmp_path / f"images/{number}.jpg")
+        save_labels(tmp_path / f"labels/{number}.txt", "0 0.5 0.5 0.5 0.5")
+    save_labels(tmp_path / "labels/orphan.txt", "0 0.5 0.5 0.5 0.5")
+    for split, numbers in (("train", (0, 1, 2)), ("val", (3,))):
+        lines = "".join(f"images/{number}.jpg\n" for number in numbers)
+        (tmp_path / f"{split}.txt").write_text(lines)
+    data = tmp_path / "data.yaml"
+    data.write_text("names: [cat]\ntrain: train.txt\nval: val.txt\n")
+    results = yolo_to_coco(data, tmp_path / "out", ["train"])
+    (dropped,) = results["train"].dropped
+    assert dropped.description.endswith("orphan.txt")
+
+
 def test_photo_rotated_by_exif(yolo, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # rotated by 90°, as phones write it

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+from pathlib import Path
 
 import cv2
 import pytest
@@ -108,6 +110,32 @@ def test_name_is_not_shared_by_two_data_sets(checkout, tool):
         assert line.endswith("or remove configs/photos.py and data/photos")
     done = tool(TOOL, "b/photos", "--name", "")
     assert done.returncode == 1 and "--name" in done.stderr
+
+
+def test_photos_in_the_folder_of_the_data(checkout, tool):
+    voc(checkout / "data/hats", dict(train=12))
+    done = tool(TOOL, "data/hats")
+    assert done.returncode == 1
+    line = done.stderr.strip()
+    assert "data/hats is not of this command: give another --name" in line
+    assert "\n" not in line and "remove" not in line
+
+
+def test_what_a_second_call_does_not_use_is_named(checkout):
+    labelme(checkout / "photos", 12)
+    data = Path("photos")
+    prepare(Project(data, "p"))
+    assert len(prepare(Project(data, "p", epochs=40)).splitlines()) == 1
+    changed = json.loads((data / "3.json").read_text())
+    time.sleep(0.01)
+    (data / "3.json").write_text(json.dumps(changed))
+    lines = prepare(Project(data, "p", scale="m", alpha=1.0, pretrained="none"))
+    lines = lines.splitlines()[1:]
+    assert lines[0] == "--scale m is ignored: configs/p.py has n, edit it"
+    assert lines[1] == "--alpha 1.0 is ignored: configs/p.py has 0.5, edit it"
+    assert lines[2].startswith("--pretrained none is ignored: configs/p.py has timm://")
+    assert "1 label files such as photos/3.json were changed since" in lines[3]
+    assert "remove data/p, configs/p.py and work_dirs/p" in lines[3]
 
 
 def test_data_used_in_place_of_a_config(root, checkout, digits):

@@ -37,9 +37,7 @@ FORMATS = dict(
     labelme=Format(
         "labelme", (".json",), re.compile(rb'"(shapes|imagePath|imageData)"\s*:')
     ),
-    coco=Format(
-        "COCO", (".json",), re.compile(rb'"(images|annotations)"\s*:\s*\[')
-    ),
+    coco=Format("COCO", (".json",), re.compile(rb'"(images|annotations)"\s*:\s*\[')),
 )
 
 

@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
@@ -154,6 +154,9 @@ def _find_image(
     """Path and size of the image, and for an embedded one a function that reads it."""
     name = document["imagePath"].replace("\\", "/")  # Windows
     path = Path(os.path.normpath(file.parent / name))
+    beside = file.with_name(PurePosixPath(name).name or file.name)
+    if not path.is_file() and beside.is_file():  # a path of another machine
+        path = beside
     read = None
     if path.is_file():
         size = image_size(path)

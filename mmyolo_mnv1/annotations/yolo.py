@@ -32,7 +32,8 @@ from .source_files import (
 )
 from .splits import RandomSplit
 
-SPLITS = ("train", "val", "validation", "test", "minival")  # keys of data.yaml
+#: Keys of data.yaml.
+SPLITS = ("train", "val", "valid", "validation", "test", "minival")
 OPTIONAL_SPLITS = ("test", "minival")  # not needed for training
 TOLERANCE = 0.01  # of coordinates outside [0, 1]
 

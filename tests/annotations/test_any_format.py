@@ -253,6 +253,24 @@ def test_data_yaml_elsewhere_with_a_byte_order_mark(tmp_path):
     assert [len(r.coco["images"]) for r in results.values()] == [12, 12]
 
 
+def test_labelme_files_of_another_machine(tmp_path):
+    root = labelme(tmp_path / "l", 12)
+    for path in root.glob("*.json"):
+        document = json.loads(path.read_text())
+        document["imagePath"] = "C:\\photos\\" + document["imagePath"]
+        path.write_text(json.dumps(document))
+    results = convert(find_labels(root), tmp_path / "out")
+    assert sum(len(r.coco["images"]) for r in results.values()) == 12
+
+
+def test_valid_as_the_name_of_a_split(tmp_path):
+    root = yolo(tmp_path / "y", dict(train=12, valid=12))
+    results = convert(find_labels(root), tmp_path / "out")
+    assert {name: len(r.coco["images"]) for name, r in results.items()} == dict(
+        train=12, valid=12
+    )
+
+
 def test_split_of_an_earlier_conversion(tmp_path):
     labels = find_labels(labelme(tmp_path / "l", 12))
     out = tmp_path / "out"

@@ -119,11 +119,11 @@ def _repair(coco: dict) -> None:
             if flag not in (None, 0, 1, "0", "1"):
                 raise InputError(f"{what}: {field} is {flag!r}: give 0 or 1")
         ann["iscrowd"] = max(int(flag or 0) for flag in flags)
-    _drop_empty_twins(coco)
+    _drop_repeated_categories(coco)
 
 
-def _drop_empty_twins(coco: dict) -> None:
-    """Leave out categories without a box that have the name of another one."""
+def _drop_repeated_categories(coco: dict) -> None:
+    """Leave out categories without a box whose name another category has, in place."""
     used = {ann["category_id"] for ann in coco["annotations"]}
     counts = Counter(category.get("name") for category in coco["categories"])
     kept = []

@@ -39,15 +39,15 @@ class Writer:
         #: Context that completes the files.
         self.files = ExitStack()
         self._videos: dict[str, tuple[ExitStack, Any]] = {}
-        with self._unwound():
+        with self._closed_on_error():
             self.open()
 
     def open(self) -> None:
         """Open the files that exist from the start."""
 
     @contextmanager
-    def _unwound(self) -> Iterator[None]:
-        """Leave the files with an error of the disk, which then names one of them."""
+    def _closed_on_error(self) -> Iterator[None]:
+        """Close the files with an OSError: ``atomic_write`` names and removes one."""
         try:
             yield
         except OSError:
@@ -61,7 +61,7 @@ class Writer:
             InputError: If a file cannot be written; an incomplete one is removed.
             EncodingError: If the picture or video does not suit the format.
         """
-        with self._unwound():
+        with self._closed_on_error():
             self.write(frame, detections)
 
     def write(self, frame: Frame, detections: Detections) -> None:

@@ -169,7 +169,7 @@ def load_config(path: str | Path, options: dict | None = None) -> Config:
 
 
 def _check_imports(cfg: Config) -> None:
-    """Refuse a config whose ``custom_imports`` have lost this package."""
+    """Check that ``custom_imports`` of a config contain this package."""
     is_ours = str(cfg.get("runner_type")).endswith("YOLO11Runner")
     if is_ours and "custom_imports" in cfg and not _has_import(cfg):
         raise InputError(
@@ -181,7 +181,7 @@ def _check_imports(cfg: Config) -> None:
 def _check_names(options: dict, cfg: Config, filename: str | None) -> None:
     """Refuse misspelled option names, such as ``max_epoch`` for ``max_epochs``.
 
-    And those below a placeholder, which the option would replace.
+    Options below a ``${name}`` placeholder are refused too.
     """
     for option in options:
         node: Any = cfg

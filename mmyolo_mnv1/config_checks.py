@@ -95,7 +95,7 @@ def check_classes(values: ConfigDict) -> None:
 
 
 def contradiction(place: str, value: Any, count: int) -> InputError:
-    """Error for a number of classes that differs from ``classes``."""
+    """Create the error for ``num_classes`` that differs from ``len(classes)``."""
     return InputError(
         f"{place} is {value!r} and classes has {count} names: leave it out, it follows "
         "from classes"

@@ -49,9 +49,9 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
 
 
 def temporary_path(path: Path) -> Path:
-    """Name of the temporary file of :func:`replacing`; it keeps the suffix.
+    """Return the path of the temporary file of :func:`replacing`.
 
-    Names are limited to 255 bytes in most file systems.
+    It has the same suffix, and at most 255 bytes, the limit of most file systems.
     """
     stem = os.fsdecode(os.fsencode(path.stem)[: 250 - len(os.fsencode(path.suffix))])
     return path.with_name(f".{stem}.tmp{path.suffix}")

@@ -114,7 +114,7 @@ class LateValues(NamedTuple):
         return templates, edited
 
     def _has_moved(self, values: ConfigDict, path: Path, index: int) -> bool:
-        """Whether an item of a list is at another index now."""
+        """Check whether a list item was moved to another index."""
         try:
             before, after = self.lists[path], list(_at(values, path))
         except (LookupError, TypeError):  # the list was removed

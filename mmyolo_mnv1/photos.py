@@ -48,12 +48,20 @@ def decoded_size(source: Path | bytes) -> tuple[int, int]:
     return size
 
 
+def is_decodable(path: Path) -> bool:
+    """Whether OpenCV can decode a file; False if it cannot be read."""
+    try:
+        return _pixels_size(path.read_bytes()) is not None
+    except OSError:
+        return False
+
+
 def is_rotated(path: Path, size: tuple[int, int]) -> bool:
-    """Whether the EXIF data of a photo rotate it by 90 degrees, from a given size.
+    """Check whether a size is that of a photo before its EXIF rotation by 90 degrees.
 
     Args:
         path (Path): A photo that OpenCV can decode.
-        size (tuple[int, int]): Width and height in pixels, without rotation.
+        size (tuple[int, int]): Width and height in pixels.
     """
     if size[0] == size[1] or decoded_size(path) != size[::-1]:
         return False

@@ -135,7 +135,7 @@ def measure_run(
 
 
 def read_rows(path: Path) -> dict[str, dict]:
-    """Read the checkpoints and mAP of an earlier run, by the name of the row.
+    """Read checkpoints and mAP from the JSON file of an earlier run, by row name.
 
     Raises:
         InputError: If the file has another content.

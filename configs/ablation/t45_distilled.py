@@ -1,5 +1,5 @@
-# Knowledge distillation: yolo11_mnv1_t100_bccd is the teacher of
-# yolo11_mnv1_t45_bccd.
+# Knowledge distillation: teacher yolo11_mnv1_t100_bccd,
+# student yolo11_mnv1_t45_bccd.
 _base_ = "../yolo11_mnv1_t45_bccd.py"
 model = dict(
     type="DistilledYOLO11Detector",

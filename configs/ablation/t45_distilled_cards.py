@@ -1,5 +1,5 @@
-# Knowledge distillation: yolo11_mnv1_t100_cards is the teacher of
-# yolo11_mnv1_t45_cards.
+# Knowledge distillation: teacher yolo11_mnv1_t100_cards,
+# student yolo11_mnv1_t45_cards.
 _base_ = "../yolo11_mnv1_t45_cards.py"
 model = dict(
     type="DistilledYOLO11Detector",

@@ -56,8 +56,8 @@ class Table(NamedTuple):
             if any(row.get(column.key) is not None for row in self.rows)
         ]
         titles: list[str] = []
-        for column in columns:
-            count = sum(other.title == column.title for other in columns[: len(titles)])
+        for index, column in enumerate(columns):
+            count = sum(other.title == column.title for other in columns[:index])
             titles.append(f"{column.title} ({count + 1})" if count else column.title)
         table = PrettyTable(titles)
         table.set_style(TableStyle.MARKDOWN)

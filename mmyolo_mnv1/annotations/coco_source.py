@@ -91,11 +91,11 @@ class _Photos:
         self.root = root
         self.by_name: dict[str, list[Path]] = {}
         for path in paths:
-            self.by_name.setdefault(_composed(path.name), []).append(path)
+            self.by_name.setdefault(_normalise(path.name), []).append(path)
 
     def find(self, name: str, file: Path) -> Path:
         """Photo of an entry: the longest common end of paths, the nearest folder."""
-        wanted = PurePosixPath(_composed(name.replace("\\", "/"))).parts
+        wanted = PurePosixPath(_normalise(name.replace("\\", "/"))).parts
         fits = self.by_name.get(wanted[-1] if wanted else "", [])
         if not fits:
             raise InputError(
@@ -104,7 +104,7 @@ class _Photos:
             )
 
         def rank(path: Path) -> tuple[int, int]:
-            parts = PurePosixPath(_composed(path.as_posix())).parts
+            parts = PurePosixPath(_normalise(path.as_posix())).parts
             ends = zip(reversed(parts), reversed(wanted), strict=False)
             common = next((i for i, (a, b) in enumerate(ends) if a != b), len(wanted))
             # annotations/train.json has its photos in train/ or in images/train/.
@@ -121,8 +121,8 @@ class _Photos:
         return fits[0]
 
 
-def _composed(name: str) -> str:
-    """A name with composed letters (NFC): file names of macOS are decomposed."""
+def _normalise(name: str) -> str:
+    """Normalise a file name to Unicode NFC; macOS stores names in NFD."""
     return unicodedata.normalize("NFC", name)
 
 

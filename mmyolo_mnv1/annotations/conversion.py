@@ -144,7 +144,7 @@ def write_coco(
 
 
 def _check_leftovers(results: dict[str, ConvertedSplit], folder: Path) -> None:
-    """Refuse splits of an earlier conversion whose images are in other splits now."""
+    """Check that no split of an earlier conversion has images of the new splits."""
     names = {i["file_name"] for r in results.values() for i in r.coco["images"]}
     for path in sorted(folder.glob("*.json")):
         if path.stem in results:
@@ -207,7 +207,7 @@ def image_size(source: Path | bytes, name: str = "") -> tuple[int, int]:
 
 
 def check_rotation(path: Path, size: tuple[int, int], location: object) -> None:
-    """Refuse annotations of a photo without the rotation of its EXIF data.
+    """Check that annotations are of the photo after its EXIF rotation.
 
     Args:
         path (Path): The photo.
@@ -215,7 +215,7 @@ def check_rotation(path: Path, size: tuple[int, int], location: object) -> None:
         location (object): Where they are, for the message.
 
     Raises:
-        InputError: If OpenCV rotates the photo, and the size is that before it.
+        InputError: If the size is that before the rotation.
     """
     if is_rotated(path, size):
         raise InputError(

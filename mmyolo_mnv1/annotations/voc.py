@@ -276,7 +276,7 @@ class _VocFolder:
 
 
 def _read_xml(path: Path, faults: Faults) -> tuple[list[Box], str, tuple[int, int]]:
-    """Boxes, and the name and the size of the photo; its size is (0, 0) if unclear."""
+    """Read boxes, and file name and size of the photo; (0, 0) without a valid size."""
     try:
         root = _parse(path)
     except OSError:

@@ -4,13 +4,11 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
 from PIL import Image
 
 from ..coco_file import count_items
 from ..errors import InputError
-from ..photos import decoded_size
+from ..photos import decoded_size, is_decodable
 
 #: First bytes of a file by format, and the mark at its end; other bytes may follow.
 MARKS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
@@ -153,15 +151,7 @@ def find_undecodable(paths: Iterable[str]) -> list[str]:
         paths (Iterable[str]): Local paths of images.
     """
     others = [p for p in paths if not p.lower().endswith((".jpg", ".jpeg"))]
-    return [path for path in others if not is_decodable(path)]
-
-
-def is_decodable(path: str) -> bool:
-    """Whether OpenCV can decode an image."""
-    try:
-        return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) is not None
-    except (OSError, cv2.error):  # an empty file, or more pixels than OpenCV's limit
-        return False
+    return [path for path in others if not is_decodable(Path(path))]
 
 
 def describe_bad_images(bad: dict[str, str]) -> str:
@@ -190,7 +180,7 @@ def _is_complete(path: str) -> bool:
         with Image.open(path) as image:
             image.load()
     except Image.DecompressionBombError:  # too large for Pillow, not for OpenCV
-        return is_decodable(path)
+        return is_decodable(Path(path))
     except (OSError, SyntaxError, ValueError):
         return False
     return True

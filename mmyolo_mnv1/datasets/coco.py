@@ -15,6 +15,7 @@ from mmyolo.registry import DATASETS
 
 from ..coco_file import number_annotations, read_coco
 from ..errors import InputError
+from ..photos import is_decodable
 from .checks import (
     check_classes,
     check_policy,
@@ -23,7 +24,6 @@ from .checks import (
     find_bad_images,
     find_undecodable,
     find_wrong_sizes,
-    is_decodable,
 )
 
 HOW_TO_GET_COCO = (
@@ -150,7 +150,7 @@ class CheckedCocoDataset(YOLOv5CocoDataset):
             raise
         except Exception:
             path = self.get_data_info(idx)["img_path"]
-            if not is_decodable(path):
+            if not is_decodable(Path(path)):
                 raise InputError(
                     f"{path} cannot be decoded: restore it, or take it off the list"
                 ) from None

@@ -116,9 +116,9 @@ class Teacher:
         # The head returns distributions in training mode; its layers stay in
         # evaluation mode.
         self.network.bbox_head.head_module.training = True
-        (mean, std), rgb = _statistics(detector.data_preprocessor)
-        (given_mean, given_std), given_rgb = _statistics(student.data_preprocessor)
-        self.swaps_channels = rgb != given_rgb
+        (mean, std), swaps = _statistics(detector.data_preprocessor)
+        (given_mean, given_std), given_swaps = _statistics(student.data_preprocessor)
+        self.swaps_channels = swaps != given_swaps
         if self.swaps_channels:
             given_mean, given_std = given_mean.flip(0), given_std.flip(0)
         self.scale = (given_std / std).to(device)

@@ -38,7 +38,7 @@ def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, nms: dict) -> Tensor
 
 
 def check_nms(nms: dict[str, Any]) -> None:
-    """Check that every field of a config of NMS has an effect.
+    """Check that an NMS config has supported fields only.
 
     Raises:
         InputError: If it has another type or field, or no ``iou_threshold``.

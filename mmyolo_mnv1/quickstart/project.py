@@ -149,7 +149,7 @@ def _check_source(project: Project, root: Path) -> None:
 
 
 def _note_ignored(project: Project, cfg: Any) -> list[str]:
-    """Options of the call that the config contradicts."""
+    """Report command-line options that differ from the existing config."""
     backbone = cfg.model.get("backbone", {})
     values = dict(
         scale=cfg.model.get("scale"),
@@ -168,7 +168,7 @@ def _note_ignored(project: Project, cfg: Any) -> list[str]:
 
 
 def _note_changed(project: Project, root: Path) -> list[str]:
-    """Label files that were changed after their conversion."""
+    """Report label files that were modified after the conversion to COCO."""
     source = root / SOURCE
     if not source.is_file() or not project.data.is_dir():
         return []

@@ -219,7 +219,7 @@ def test_bad_input_is_one_line(tmp_path, make, message):
 
 
 def test_entries_that_are_one_photo(tmp_path):
-    """day1/0.jpg is missing; day2/0.jpg has the same name."""
+    """The file day1/0.jpg does not exist; day2/0.jpg has the same base name."""
     root = coco(tmp_path / "c", {"train.json": "day2"}, 12)
     document = json.loads((root / "train.json").read_text())
     other = dict(document["images"][0], id=99, file_name="day1/0.jpg")

@@ -38,7 +38,7 @@ def truth(tmp_path):
 
 
 def evaluate(path, classes=("cat", "dog"), labels=None, images=(1, 2, 3, 4), **options):
-    """Evaluate exact predictions of some labels in some images."""
+    """Evaluate predictions equal to the ground truth, for given labels and images."""
     metric = CheckedCocoMetric(str(path), metric="bbox", **options)
     metric.dataset_meta = dict(classes=classes)
     labels = np.array(range(len(classes)) if labels is None else labels)

@@ -168,7 +168,7 @@ def test_a_photo_that_fails_is_named_and_the_next_one_is_done(
 
 @pytest.mark.parametrize("name", ["caf\udce9.jpg", "b.pgm", f"{'x' * 240}.jpg"])
 def test_names_and_formats_that_opencv_does_not_write(detector, tmp_path, name):
-    """The name has a byte that is no UTF-8, or is nearly as long as allowed."""
+    """A name that is not valid UTF-8, a PGM file, and a name of 244 bytes."""
     photo = cv2.cvtColor(photos()[0], cv2.COLOR_BGR2GRAY)
     path = tmp_path / "in" / name
     path.parent.mkdir()
@@ -199,7 +199,7 @@ def test_more_videos_than_open_files(detector, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mp4"])
 def test_video_with_an_estimated_number_of_frames(tmp_path, monkeypatch, suffix):
-    """OpenCV computes it from a duration, of sound for example."""
+    """OpenCV estimates it from the duration, which may be that of the audio track."""
     codec = "MJPG" if suffix == ".avi" else "mp4v"
     path = clip(tmp_path / f"v{suffix}", photos()[0], codec)
     monkeypatch.setattr(videos, "frame_count", lambda video: 5)
@@ -234,7 +234,7 @@ def test_pillow_is_not_given_programs_and_bombs(tmp_path, monkeypatch):
 
 @pytest.fixture
 def server(tmp_path):
-    """Address of a folder on a web server of this machine.
+    """Serve ``tmp_path`` by a local HTTP server, and yield the URL.
 
     A folder ``private`` asks for the user me and the password p@ss.
     """

@@ -212,7 +212,7 @@ def test_folder_that_cannot_be_written(tmp_path, monkeypatch, form):
 
 
 def test_video_beyond_the_limits_of_mpeg_4(tmp_path, capsys):
-    """It is named and counted once; the photos before it are done."""
+    """The video is reported and counted as skipped once; the photo is processed."""
     cv2.imwrite(str(tmp_path / "a.png"), PHOTO)
     clip(tmp_path / "b.avi", [(8200, 80)] * 3)
     summary = predict(blob_detector(), [str(tmp_path)], tmp_path / "out", ["pictures"])

@@ -37,7 +37,7 @@ def test_stops_with_one_line_and_keeps_the_last_checkpoint(digits, tmp_path):
 
 
 def test_stops_with_accumulated_gradients():
-    """The gradient, checked at every fourth iteration, is never finite."""
+    """Every gradient is NaN; it is checked at each update, every fourth iteration."""
     weight = torch.nn.Parameter(torch.ones(1))
     wrapper = OptimWrapper(torch.optim.SGD([weight], 0.1), accumulative_counts=4)
     model = torch.nn.Module()

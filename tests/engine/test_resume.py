@@ -159,7 +159,7 @@ def test_other_optimizer(config, work_dir):
 
 
 def test_checkpoints_of_another_run_stay(tmp_path):
-    """The best checkpoint may be of the run that was resumed."""
+    """A resumed run does not delete the best checkpoint of the original run."""
     hook = SafeCheckpointHook(interval=1)
     hook.out_dir, hook.file_backend = str(tmp_path / "new"), LocalBackend()
     for name in ("new", "old"):

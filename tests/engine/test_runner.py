@@ -61,7 +61,7 @@ def test_part_that_fits_is_counted(runner, tmp_path, monkeypatch):
 
 
 def test_classes_of_the_checkpoint(runner, tmp_path, monkeypatch):
-    """Another order is refused, other names are a warning."""
+    """The same names in another order raise InputError; other names log a warning."""
     lines = []
     monkeypatch.setattr(runner.logger, "warning", lines.append)
     runner._testing = True

@@ -1,4 +1,4 @@
-"""Bias correction for convolutions quantised to INT8 (arXiv 1906.04721, section 4.2).
+"""Bias correction for INT8 quantisation (arXiv 1906.04721, section 4.2).
 
 Quantisation of the weights changes the mean of each output channel, most where a
 channel has few weights, as in depthwise convolutions. The change is the quantisation

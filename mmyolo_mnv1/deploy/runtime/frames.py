@@ -46,5 +46,5 @@ class Unreadable(NamedTuple):
 
 
 def without_password(url: str) -> str:
-    """The URL of a stream without user and password, for names and messages."""
+    """Remove user name and password from a URL, for file names and messages."""
     return re.sub(r"^([a-z][\w+.-]*://)[^/?#]*@", r"\1", url, flags=re.IGNORECASE)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from ...errors import InputError
+from ...photos import MAX_PIXELS
 from .frames import TIMEOUT, without_password
 
 IMAGES = (
@@ -24,8 +25,7 @@ IMAGES = (
 )
 #: Limit of a photo from the web.
 MAX_BYTES = 256 << 20
-#: OpenCV's limit of an image, and the variable that changes it.
-MAX_PIXELS = 1 << 30
+#: Environment variable that changes OpenCV's limit of pixels.
 LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
 
 
@@ -108,7 +108,7 @@ def _decode_by_pillow(data: np.ndarray, name: str) -> np.ndarray | None:
     try:
         with Image.open(io.BytesIO(data.tobytes())) as image:
             pixels = image.width * image.height
-            if image.format == "EPS" or pixels > limit:  # EPS is a program
+            if image.format == "EPS" or pixels > limit:  # EPS runs Ghostscript
                 raise ValueError
             rgb = ImageOps.exif_transpose(image).convert("RGB")
     except Image.DecompressionBombError as e:
@@ -121,7 +121,7 @@ def _decode_by_pillow(data: np.ndarray, name: str) -> np.ndarray | None:
 
 
 class Resource(NamedTuple):
-    """What a web address has.
+    """Type and content of a web resource.
 
     Args:
         kind (str): ``photo``, ``recording``, a video of known length, or ``stream``.
@@ -133,7 +133,7 @@ class Resource(NamedTuple):
 
 
 def open_url(url: str) -> Resource:
-    """Ask a web server what an address has, and download a photo.
+    """Request a URL, and download it if it is a photo.
 
     Args:
         url (str): HTTP address; ``user:password@`` before the host is sent as basic

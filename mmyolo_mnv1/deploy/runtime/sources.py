@@ -122,7 +122,7 @@ def open_sources(
 
 
 def read_ahead(items: Iterator[Item], ahead: int = 1) -> Iterator[Item]:
-    """Yield the same items, computing the next ``ahead`` in a thread meanwhile.
+    """Yield the items of an iterator; prefetch the next ``ahead`` in a thread.
 
     None is left out: a source yields it while it waits for input, so that this
     generator can be closed.
@@ -159,7 +159,7 @@ def _open_files(
 
 
 def _standard_input() -> Iterator[str | None]:
-    """Lines of standard input; None at least twice a second while it has none."""
+    """Yield lines of standard input, and None every 0.5 s while no line arrives."""
     try:
         descriptor = sys.stdin.fileno()
         select.select([descriptor], [], [], 0)
@@ -269,5 +269,5 @@ def _name(path: str) -> str:
 
 
 def _printable(path: str) -> str:
-    """A path whose bytes are no UTF-8, with U+FFFD in their place."""
+    """Replace bytes of a path that are not valid UTF-8 by U+FFFD."""
     return os.fsencode(path).decode("utf-8", "replace")

@@ -45,8 +45,8 @@ class Tracker:
             raise InputError(f"tracker {kind!r}: give one of {', '.join(TRACKERS)}")
         library = import_extra("trackers", "tracking")
         name, ours = TRACKERS[kind]
-        # The library keeps a lost object for so many frames of a 30 Hz video: a second.
-        # Below 1 Hz that would be less than one frame.
+        # lost_track_buffer: frames, at 30 Hz, until a lost track ends. Below 1 Hz the
+        # default of 30 is less than one frame.
         buffer = dict(lost_track_buffer=math.ceil(30 / fps)) if fps < 1 else {}
         settings = {**ours, **buffer, **settings}
         try:

@@ -17,7 +17,7 @@ MAX_SIDE = 8191
 
 
 class EncodingError(Exception):
-    """A picture or video that does not suit the format of its file."""
+    """An image or video that cannot be encoded in the format of its file."""
 
 
 class VideoFile:
@@ -73,7 +73,7 @@ class VideoFile:
         self._written += copies
 
     def _finish(self) -> None:
-        """Complete the file and check that it contains every picture.
+        """Release the video writer, and check the number of frames in the file.
 
         OpenCV reports no error of the disk.
 

@@ -47,7 +47,7 @@ class Writer:
 
     @contextmanager
     def _closed_on_error(self) -> Iterator[None]:
-        """Close the files with an OSError: ``atomic_write`` names and removes one."""
+        """On an OSError close the files: ``atomic_write`` removes incomplete ones."""
         try:
             yield
         except OSError:
@@ -65,7 +65,7 @@ class Writer:
             self.write(frame, detections)
 
     def write(self, frame: Frame, detections: Detections) -> None:
-        """Write the detections of one image; called by :meth:`add`."""
+        """Write the detections of one image; subclasses implement it."""
         raise NotImplementedError
 
     def video_output(self, frame: Frame) -> Any:
@@ -115,7 +115,7 @@ class PictureWriter(Writer):
             return
         name = frame.name
         suffix = Path(name).suffix.lower()
-        # Formats that OpenCV does not write, or in grey only.
+        # Formats that OpenCV cannot write, or writes in greyscale only.
         if suffix in (".pbm", ".pgm") or not cv2.haveImageWriter(f"x{suffix}"):
             name = f"{name}.png"
         _write_image(self.folder / "pictures" / name, picture)
@@ -304,7 +304,7 @@ def open_writers(
 
 
 def _write_image(path: Path, image: np.ndarray) -> None:
-    """Encode in memory, whatever characters the name has, and write.
+    """Encode an image in memory, because OpenCV fails on names without UTF-8.
 
     Raises:
         EncodingError: If the image does not suit the format.

@@ -202,7 +202,7 @@ class YOLO11Head(YOLOv8Head):
         with_nms: bool = True,
         img_meta: dict | None = None,
     ) -> InstanceData:
-        """Rescale boxes and apply NMS, unless ``cfg.nms`` is None.
+        """Rescale the boxes and apply NMS; skip NMS if ``cfg.nms`` is None.
 
         Arguments are the parent's; ``cfg`` needs ``max_per_img`` and ``nms``, see
         :func:`.suppress`, or None as ``nms``.
